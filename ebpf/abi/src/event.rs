@@ -1,0 +1,74 @@
+//! What the kernel tells userspace: one event for a decision, and first payload bytes for naming.
+
+use crate::flow::{FlowKey, FlowState};
+
+/// Kinds of [`FlowEvent`].
+pub mod kind {
+    /// First packet of a flow: the verdict was computed.
+    pub const NEW: u8 = 1;
+    /// Another generation: the verdict was computed again and differs, or the flow is `NAMED` and
+    /// userspace must decide again.
+    pub const REJUDGED: u8 = 2;
+    /// A TCP flow saw RST, or FIN both ways.
+    pub const CLOSED: u8 = 3;
+    /// Opaque traffic that has no flow. `key` holds what was readable. At most one event for each
+    /// kind of opacity, CPU and second; the counters have them all.
+    pub const OPAQUE: u8 = 4;
+}
+
+/// One decision.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct FlowEvent {
+    /// `CLOCK_MONOTONIC` nanoseconds.
+    pub time_ns: u64,
+    /// The flow.
+    pub key: FlowKey,
+    /// Its state right after the decision.
+    pub state: FlowState,
+    /// Interface the packet was seen on.
+    pub ifindex: u32,
+    /// Its length on the wire, link header included, bytes.
+    pub wire_bytes: u32,
+    /// See [`kind`].
+    pub kind: u8,
+    /// [`crate::outcome::Direction`] code.
+    pub direction: u8,
+    /// [`crate::outcome::Outcome`] code of the packet.
+    pub outcome: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
+}
+
+/// Head of an entry of the sample ring; `length` payload bytes follow.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct SampleHeader {
+    /// `CLOCK_MONOTONIC` nanoseconds.
+    pub time_ns: u64,
+    /// `FlowState::first_ns`: tells two flows with one key apart.
+    pub first_ns: u64,
+    /// The flow.
+    pub key: FlowKey,
+    /// TCP sequence number of the first payload byte, host byte order; 0 for UDP.
+    pub sequence: u32,
+    /// Payload bytes that follow this header.
+    pub length: u16,
+    /// Payload bytes of the packet (`length` is smaller when it was cut).
+    pub payload_bytes: u16,
+    /// [`crate::outcome::Direction`] code.
+    pub direction: u8,
+    /// TCP flags of the packet; 0 for UDP.
+    pub tcp_flags: u8,
+    /// Zero.
+    pub reserved: [u8; 6],
+}
+
+/// Most payload bytes of one sample.
+pub const SAMPLE_BYTES: usize = 2_048;
+/// Payload-carrying packets copied from each direction of a flow (DNS over UDP: every one).
+pub const SAMPLES_PER_DIRECTION: u8 = 6;
+/// Size of the event ring, bytes.
+pub const EVENTS_RING_BYTES: u32 = 16 << 20;
+/// Size of the sample ring, bytes.
+pub const SAMPLES_RING_BYTES: u32 = 16 << 20;

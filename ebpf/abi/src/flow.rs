@@ -1,0 +1,104 @@
+//! Flows: the key that both directions share, and what is kept of each.
+
+/// A flow, seen from the inside: `inside` is the source of its outbound packets.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[repr(C)]
+pub struct FlowKey {
+    /// Address in the zone, network byte order; IPv4 as `::ffff:a.b.c.d`.
+    pub inside: [u8; 16],
+    /// Destination address, same form.
+    pub outside: [u8; 16],
+    /// Source port of outbound packets, host byte order. ICMP echo: the identifier.
+    pub inside_port: u16,
+    /// Destination port of outbound packets, host byte order. ICMP: 0.
+    pub outside_port: u16,
+    /// IP protocol number (the last one of an IPv6 header chain).
+    pub protocol: u8,
+    /// 4 or 6: a mapped address is not an IPv4 packet.
+    pub family: u8,
+    /// Zero.
+    pub reserved: [u8; 2],
+}
+
+/// What is kept of a flow. Times are `CLOCK_MONOTONIC` nanoseconds (coarse).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct FlowState {
+    /// First packet.
+    pub first_ns: u64,
+    /// Last packet, either direction.
+    pub last_ns: u64,
+    /// Outbound packets, stopped ones included.
+    pub outbound_packets: u64,
+    /// Their bytes, from the IP header on (IP total length).
+    pub outbound_bytes: u64,
+    /// Reply packets (segments: `gso_segs` of them when the kernel has not split them yet).
+    pub reply_packets: u64,
+    /// Their bytes, from the IP header on, as on the wire.
+    pub reply_bytes: u64,
+    /// Outbound packets stopped.
+    pub stopped_packets: u64,
+    /// Marks of the destination (which prefix and ASN conditions hold for it).
+    pub marks: u64,
+    /// Generation the verdict was computed under.
+    pub generation: u32,
+    /// Rule that decided: a number of the policy or `RULE_*`.
+    pub rule: u16,
+    /// Class of the destination.
+    pub class: u16,
+    /// Rule that would have decided if it were not `shadow`, or `RULE_NONE`.
+    pub shadow_rule: u16,
+    /// Code of its verdict.
+    pub shadow_verdict: u8,
+    /// Verdict code of the deciding rule.
+    pub verdict: u8,
+    /// [`ENFORCED`], [`NAMED`], [`NAMES_MATTER`].
+    pub flags: u8,
+    /// Zone number of the source.
+    pub zone: u8,
+    /// [`crate::opaque::Opaque`] code.
+    pub opaque: u8,
+    /// Union of TCP flags seen outbound.
+    pub outbound_tcp_flags: u8,
+    /// Union of TCP flags seen in replies.
+    pub reply_tcp_flags: u8,
+    /// Outbound payloads copied to userspace so far.
+    pub outbound_samples: u8,
+    /// Reply payloads copied to userspace so far.
+    pub reply_samples: u8,
+    /// Zero.
+    pub reserved: [u8; 5],
+}
+
+/// The verdict is enforced; clear: recorded only (monitor mode), packets pass.
+pub const ENFORCED: u8 = 1;
+/// Userspace decided this flow by its name. When the generation changes, the kernel keeps the
+/// stricter of that verdict and the new one until userspace has decided again.
+pub const NAMED: u8 = 2;
+/// A name can change the verdict (see `rules::NAMES_MATTER`).
+pub const NAMES_MATTER: u8 = 4;
+
+/// Key of the fragment table: what fragments of one datagram share (RFC 791, RFC 8200 4.5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(C)]
+pub struct FragmentKey {
+    /// Source address, as in [`FlowKey`].
+    pub source: [u8; 16],
+    /// Destination address.
+    pub destination: [u8; 16],
+    /// IPv4 identification (16 bits) or IPv6 fragment identification, host byte order.
+    pub identification: u32,
+    /// Protocol in the header (IPv4) or fragment header (IPv6).
+    pub protocol: u8,
+    /// 4 or 6.
+    pub family: u8,
+    /// [`crate::outcome::Direction`] code.
+    pub direction: u8,
+    /// Zero.
+    pub reserved: u8,
+}
+
+/// Flows kept.
+pub const FLOWS_ENTRIES: u32 = 262_144;
+/// Datagrams in fragments kept.
+pub const FRAGMENTS_ENTRIES: u32 = 16_384;

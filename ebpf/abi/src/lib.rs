@@ -1,0 +1,62 @@
+//! octroi-abi: everything that Octroi's kernel programs and its userspace both name.
+//!
+//! Owns: the shapes (`repr(C)`, no implicit padding, every field meaningful as raw bytes) and the
+//! codes (verdicts, outcomes, kinds of opacity, kinds of event) that cross the kernel boundary, and
+//! the names and sizes of the maps that hold them. Refuses to depend on anything, `std` included:
+//! it is compiled for `bpfel-unknown-none` and for the host from the same source.
+//!
+//! Codes cross the boundary as plain integers and become enums only through a checked
+//! conversion: a byte the other side wrote is never transmuted.
+#![no_std]
+
+pub mod atlas;
+pub mod control;
+pub mod event;
+pub mod flow;
+pub mod opaque;
+pub mod outcome;
+pub mod rules;
+pub mod verdict;
+
+/// Version of every shape in this crate. It names the pin directory
+/// (`/sys/fs/bpf/octroi/<version>/`), so that a daemon never adopts the maps of another shape.
+pub const ABI_VERSION: u32 = 1;
+
+/// Names of the maps and programs in the kernel object, which are also their file names when
+/// pinned.
+pub mod name {
+    /// XDP program on the inside interface: outbound packets.
+    pub const PROGRAM_OUTBOUND: &str = "octroi_outbound";
+    /// TCX egress program on the inside interface: replies.
+    pub const PROGRAM_REPLY: &str = "octroi_reply";
+    /// `Array<Control>`, one entry.
+    pub const CONTROL: &str = "CONTROL";
+    /// `Array<[u16; 256]>`: see [`crate::atlas`].
+    pub const ATLAS_V4: &str = "ATLAS_V4";
+    /// `Array<[u16; 256]>`: see [`crate::atlas`].
+    pub const ATLAS_V4_OVERFLOW: &str = "ATLAS_V4_OVERFLOW";
+    /// `Array<[u32; 256]>`: see [`crate::atlas`].
+    pub const ATLAS_V6: &str = "ATLAS_V6";
+    /// `LpmTrie<PrefixKey, u32>`: source prefix to zone number.
+    pub const ZONES: &str = "ZONES";
+    /// `LpmTrie<PrefixKey, u64>`: destination prefix to the set of marks that hold for it.
+    pub const MARKS: &str = "MARKS";
+    /// `Array<[u16; 256]>`: see [`crate::rules`].
+    pub const VERDICTS: &str = "VERDICTS";
+    /// `Array<RuleSet>`: see [`crate::rules`].
+    pub const RULE_SETS: &str = "RULE_SETS";
+    /// `Array<RuleEntry>`: verdict for each kind of opaque traffic, see [`crate::rules`].
+    pub const OPAQUE: &str = "OPAQUE";
+    /// `Hash<[u8; 16], u32>`: addresses of the gateway itself.
+    pub const GATEWAY_ADDRESSES: &str = "GATEWAY_ADDRESSES";
+    /// `LruHash<FlowKey, FlowState>`.
+    pub const FLOWS: &str = "FLOWS";
+    /// `LruHash<FragmentKey, FlowKey>`: where the later fragments of a datagram belong.
+    pub const FRAGMENTS: &str = "FRAGMENTS";
+    /// `RingBuf` of [`crate::event::FlowEvent`].
+    pub const EVENTS: &str = "EVENTS";
+    /// `RingBuf` of [`crate::event::SampleHeader`] followed by the payload bytes.
+    pub const SAMPLES: &str = "SAMPLES";
+    /// `PerCpuArray<u64>`: see [`crate::outcome`].
+    pub const COUNTERS: &str = "COUNTERS";
+}

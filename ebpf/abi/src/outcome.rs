@@ -1,0 +1,164 @@
+//! Where every packet ends: one counter each, and the sum is the packets seen.
+//!
+//! Layout of the `COUNTERS` map (per-CPU `u64`): for each direction, [`SEEN`] then one counter for
+//! each [`Outcome`]; then one counter for each kind of opacity; then one for each kind of loss.
+
+use crate::opaque::Opaque;
+
+/// Which way a packet crosses the gate.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Direction {
+    /// From a zone to a destination.
+    Outbound = 0,
+    /// The way back.
+    Reply = 1,
+}
+
+/// What became of one packet.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Outcome {
+    /// Passed by a verdict `allow`.
+    Allowed = 0,
+    /// Passed by a verdict `flag`.
+    Flagged = 1,
+    /// Dropped by a verdict `block`.
+    Blocked = 2,
+    /// Dropped by a verdict `reject`, and the sender was told.
+    Rejected = 3,
+    /// Dropped by a verdict `reject` without an answer: rate limit, or a packet that must never be
+    /// answered (an ICMP error, a RST, a later fragment).
+    RejectedSilently = 4,
+    /// Passed although the policy says stop: the policy is in `monitor` mode.
+    Monitored = 5,
+    /// Passed: the link's own traffic (ARP, neighbour discovery, DHCP, link-local, IGMP/MLD).
+    Control = 6,
+    /// Passed: to or from the gateway's own addresses.
+    Gateway = 7,
+    /// Reply direction only: passed, no outbound flow is known for it (inbound-initiated traffic;
+    /// its answers are judged as outbound).
+    Unsolicited = 8,
+    /// Opaque, without a flow of its own (unparseable, not IP, a fragment without its first):
+    /// passed by the policy's word for that kind.
+    OpaquePassed = 9,
+    /// As above, dropped.
+    OpaqueDropped = 10,
+    /// Dropped because the tables could not answer (an index out of its array: a defect).
+    InternalDrop = 11,
+}
+
+impl Outcome {
+    /// Every outcome, by code.
+    pub const ALL: [Self; 12] = [
+        Self::Allowed,
+        Self::Flagged,
+        Self::Blocked,
+        Self::Rejected,
+        Self::RejectedSilently,
+        Self::Monitored,
+        Self::Control,
+        Self::Gateway,
+        Self::Unsolicited,
+        Self::OpaquePassed,
+        Self::OpaqueDropped,
+        Self::InternalDrop,
+    ];
+
+    /// Whether a packet with this outcome went on.
+    #[must_use]
+    pub const fn passes(self) -> bool {
+        !matches!(
+            self,
+            Self::Blocked
+                | Self::Rejected
+                | Self::RejectedSilently
+                | Self::OpaqueDropped
+                | Self::InternalDrop
+        )
+    }
+
+    /// The word used in `status`, statistics and alerts.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Allowed => "allowed",
+            Self::Flagged => "flagged",
+            Self::Blocked => "blocked",
+            Self::Rejected => "rejected",
+            Self::RejectedSilently => "rejected_silently",
+            Self::Monitored => "monitored",
+            Self::Control => "control",
+            Self::Gateway => "gateway",
+            Self::Unsolicited => "unsolicited",
+            Self::OpaquePassed => "opaque_passed",
+            Self::OpaqueDropped => "opaque_dropped",
+            Self::InternalDrop => "internal_drop",
+        }
+    }
+}
+
+/// What was lost on the way to userspace, counted by the kernel side.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[repr(u8)]
+pub enum Loss {
+    /// The event ring was full: the flow table still has the flow.
+    Event = 0,
+    /// The sample ring was full: a name may be missing.
+    Sample = 1,
+    /// The flow table refused an entry: the verdict is computed again for each packet.
+    FlowInsert = 2,
+    /// The fragment table refused an entry: later fragments count as opaque.
+    FragmentInsert = 3,
+}
+
+impl Loss {
+    /// Every kind of loss, by code.
+    pub const ALL: [Self; 4] = [
+        Self::Event,
+        Self::Sample,
+        Self::FlowInsert,
+        Self::FragmentInsert,
+    ];
+
+    /// The word used in `status` and statistics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Event => "event_ring_full",
+            Self::Sample => "sample_ring_full",
+            Self::FlowInsert => "flow_table_refused",
+            Self::FragmentInsert => "fragment_table_refused",
+        }
+    }
+}
+
+/// Counters of one direction: packets seen, then the outcomes.
+pub const PER_DIRECTION: u32 = 1 + Outcome::ALL.len() as u32;
+
+/// Index of "packets seen" of a direction.
+#[must_use]
+pub const fn seen_index(direction: Direction) -> u32 {
+    direction as u32 * PER_DIRECTION
+}
+
+/// Index of an outcome of a direction.
+#[must_use]
+pub const fn outcome_index(direction: Direction, outcome: Outcome) -> u32 {
+    seen_index(direction) + 1 + outcome as u32
+}
+
+/// Index of a kind of opacity (packets of both directions).
+#[must_use]
+pub const fn opaque_index(opaque: Opaque) -> u32 {
+    2 * PER_DIRECTION + opaque as u32
+}
+
+/// Index of a kind of loss.
+#[must_use]
+pub const fn loss_index(loss: Loss) -> u32 {
+    2 * PER_DIRECTION + Opaque::COUNT + loss as u32
+}
+
+/// Entries of the `COUNTERS` map.
+pub const COUNTERS: u32 = 2 * PER_DIRECTION + Opaque::COUNT + Loss::ALL.len() as u32;

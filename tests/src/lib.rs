@@ -1,0 +1,1 @@
+//! octroi-tests: the lab.

@@ -1,0 +1,1 @@
+//! octroi-tui: the dashboard.

@@ -1,0 +1,1 @@
+//! octroi-api: what the daemon and its clients say to each other.

@@ -1,0 +1,1 @@
+//! octroi-datapath: the only crate that knows the kernel.

@@ -1,0 +1,1 @@
+//! octroi-events: what a SOC and an auditor see.

@@ -1,0 +1,1 @@
+//! octroi-inspect: bytes to flows and names.

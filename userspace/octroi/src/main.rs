@@ -1,0 +1,3 @@
+//! octroi: the daemon and its command line.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! octroi-policy: the language in which an administrator says what may leave.
