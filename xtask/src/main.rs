@@ -1,3 +1,43 @@
-//! xtask.
+//! xtask: what a developer or a build machine does with the repository, as one command each.
+//!
+//! Owns the order of the steps and nothing of the product: each step runs cargo, apt-get or a
+//! program of the workspace. Refuses to depend on anything that needs a C compiler, because
+//! `cargo xtask setup` is what installs one.
 
-fn main() {}
+mod demo;
+mod lint;
+mod process;
+mod setup;
+mod test;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Tasks of the Octroi repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Install what is missing on this machine to build, test and demonstrate Octroi
+    Setup(setup::Arguments),
+    /// Run the gate between real clients and real servers, in network namespaces
+    Demo(demo::Arguments),
+    /// Run every test: pure crates, kernel programs, the lab (root)
+    Test(test::Arguments),
+    /// Check format and lints
+    Lint,
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Setup(arguments) => setup::run(&arguments),
+        Task::Demo(arguments) => demo::run(&arguments),
+        Task::Test(arguments) => test::run(&arguments),
+        Task::Lint => lint::run(),
+    }
+}

@@ -1,0 +1,167 @@
+//! `cargo xtask setup`: installs what is missing, says what it does, does nothing twice.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+
+use crate::process::{self, cargo, find_program, is_root, output, succeeds};
+
+/// Programs that building, the lab and the tests run, and the Debian package of each.
+const PROGRAMS: [(&str, &str); 8] = [
+    ("cc", "build-essential"),
+    ("ip", "iproute2"),
+    ("ethtool", "ethtool"),
+    ("curl", "curl"),
+    ("nsenter", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("mount", "mount"),
+    ("ps", "procps"),
+];
+
+/// Files that tell that a package of the kernel object's toolchain is there.
+const KERNEL_TOOLCHAIN: [(&str, &str); 6] = [
+    ("/usr/bin/rustc", "rustc-web"),
+    ("/usr/share/doc/rust-web-src", "rust-web-src"),
+    ("/usr/lib/llvm-22/bin/llvm-config", "llvm-22-dev"),
+    ("/usr/share/doc/libpolly-22-dev", "libpolly-22-dev"),
+    ("/usr/include/zlib.h", "zlib1g-dev"),
+    ("/usr/include/zstd.h", "libzstd-dev"),
+];
+
+/// The linker must match the LLVM of the compiler that builds the kernel object (22).
+const BPF_LINKER: &str = "0.13.0";
+const LLVM_PREFIX: &str = "/usr/lib/llvm-22";
+
+/// Attempts at what goes over the network.
+const ATTEMPTS: u32 = 3;
+
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Also install what rebuilds the kernel object: rustc-web, LLVM 22, bpf-linker
+    #[arg(long)]
+    kernel_toolchain: bool,
+}
+
+pub(crate) fn install_needs() -> Result<()> {
+    install_packages(&missing_programs())
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let mut missing = missing_programs();
+    if arguments.kernel_toolchain {
+        missing.extend(
+            KERNEL_TOOLCHAIN
+                .iter()
+                .filter(|(file, _)| !Path::new(file).exists())
+                .map(|(_, package)| *package),
+        );
+    }
+    let nothing = missing.is_empty();
+    install_packages(&missing)?;
+    let linker = arguments.kernel_toolchain && install_bpf_linker()?;
+    if nothing && !linker {
+        println!("xtask: everything is here, nothing to install");
+    }
+    Ok(())
+}
+
+fn missing_programs() -> Vec<&'static str> {
+    let mut packages: Vec<&str> = PROGRAMS
+        .iter()
+        .filter(|(program, _)| find_program(program).is_none())
+        .map(|(_, package)| *package)
+        .collect();
+    packages.dedup();
+    packages
+}
+
+fn install_packages(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    println!("xtask: missing packages: {list}");
+    if find_program("apt-get").is_none() {
+        bail!(
+            "apt-get is not here: install what the Debian packages {list} hold with this system's own tool"
+        );
+    }
+    if !is_root() {
+        bail!("installing needs root: run this as root, or run `apt-get install {list}` as root");
+    }
+    // A list that is stale or partly unreachable is no reason to stop: the installation tells.
+    if let Err(error) = retry(|| process::run(apt_get().arg("update"))) {
+        println!("xtask: {error}; going on with the package lists that are here");
+    }
+    retry(|| {
+        process::run(
+            apt_get()
+                .args(["install", "--yes", "--no-install-recommends"])
+                .args(packages),
+        )
+    })
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command
+        .args([
+            "--quiet=2",
+            "-o",
+            "Acquire::Retries=3",
+            "-o",
+            "DPkg::Lock::Timeout=300",
+        ])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .stdin(Stdio::null());
+    command
+}
+
+/// Installs the linker unless that very version is here; says whether it did.
+fn install_bpf_linker() -> Result<bool> {
+    let here = output(Command::new("bpf-linker").arg("--version"))
+        .is_some_and(|text| text.split_whitespace().any(|word| word == BPF_LINKER));
+    if here {
+        return Ok(false);
+    }
+    println!("xtask: building bpf-linker {BPF_LINKER} against LLVM 22 (one to three minutes)");
+    retry(|| {
+        process::run(
+            cargo()
+                .args([
+                    "install",
+                    "bpf-linker",
+                    "--version",
+                    BPF_LINKER,
+                    "--locked",
+                    "--quiet",
+                ])
+                .args(["--no-default-features", "--features", "llvm-22"])
+                .env("LLVM_PREFIX", LLVM_PREFIX)
+                .stdin(Stdio::null()),
+        )
+    })?;
+    if !succeeds(Command::new("bpf-linker").arg("--version")) {
+        println!(
+            "xtask: bpf-linker is built, but its directory is not in PATH: add cargo's bin directory"
+        );
+    }
+    Ok(true)
+}
+
+/// Tries a few times, longer apart each time: package mirrors have bad moments.
+fn retry(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    for number in 1..ATTEMPTS {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                let pause = Duration::from_secs(u64::from(number) * 5);
+                println!("xtask: {error}; again in {} s", pause.as_secs());
+                std::thread::sleep(pause);
+            }
+        }
+    }
+    attempt()
+}
