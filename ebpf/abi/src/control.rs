@@ -48,15 +48,23 @@ impl Active {
 
 /// Key data of the `ZONES` and `MARKS` tries, behind the `u32` prefix length that LPM keys begin
 /// with. The half comes first, so that one trie holds both halves of the double buffer: the prefix
-/// length is 8 + the prefix length of the address as 16 bytes.
+/// length is [`PREFIX_KEY_HEAD_BITS`] + the prefix length of the address as 16 bytes (IPv4: 96 more).
+///
+/// 24 bytes, because the kernel stores the value right behind the key data
+/// (`kernel/bpf/lpm_trie.c`) and a `u64` must be aligned there.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
 pub struct PrefixKey {
     /// Half of the double buffer (0 or 1).
     pub half: u8,
+    /// Zero; part of every prefix.
+    pub reserved: [u8; 7],
     /// IPv6 address, or IPv4-mapped IPv6 address (`::ffff:0:0/96`), network byte order.
     pub address: [u8; 16],
 }
+
+/// Bits of a [`PrefixKey`] before the address.
+pub const PREFIX_KEY_HEAD_BITS: u32 = 64;
 
 /// Most zones a policy can have; number 0 is "no zone".
 pub const MAX_ZONES: u32 = 64;

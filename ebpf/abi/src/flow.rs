@@ -2,7 +2,8 @@
 
 /// A flow, seen from the inside: `inside` is the source of its outbound packets.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-#[repr(C)]
+// Aligned to 8 so that both compilers copy and compare it in words, not in bytes.
+#[repr(C, align(8))]
 pub struct FlowKey {
     /// Address in the zone, network byte order; IPv4 as `::ffff:a.b.c.d`.
     pub inside: [u8; 16],
@@ -80,7 +81,7 @@ pub const NAMES_MATTER: u8 = 4;
 
 /// Key of the fragment table: what fragments of one datagram share (RFC 791, RFC 8200 4.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(C)]
+#[repr(C, align(8))]
 pub struct FragmentKey {
     /// Source address, as in [`FlowKey`].
     pub source: [u8; 16],
@@ -96,6 +97,59 @@ pub struct FragmentKey {
     pub direction: u8,
     /// Zero.
     pub reserved: u8,
+}
+
+/// What the fragment table keeps of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct FragmentState {
+    /// The flow of the first fragment, to which the later ones belong.
+    pub key: FlowKey,
+    /// Bytes of the reassembled payload that the first fragment's headers take; a later fragment
+    /// that begins before this end would rewrite them (RFC 3128, RFC 5722).
+    pub header_end: u32,
+    /// Zero.
+    pub reserved: u32,
+}
+
+/// What userspace asks of the `octroi_rewrite` program: another verdict for one flow, written in
+/// place so that no packet counted meanwhile is lost. It travels as the packet of a
+/// `BPF_PROG_TEST_RUN`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct RewriteRequest {
+    /// Must equal `FlowState::first_ns`: the flow that was judged, not a later one with its key.
+    pub first_ns: u64,
+    /// The flow.
+    pub key: FlowKey,
+    /// Generation of the tables that userspace judged by. Older than the flow's: refused.
+    pub generation: u32,
+    /// Rule that decided.
+    pub rule: u16,
+    /// Class of the destination.
+    pub class: u16,
+    /// Shadow rule or `RULE_NONE`.
+    pub shadow_rule: u16,
+    /// Code of its verdict.
+    pub shadow_verdict: u8,
+    /// Verdict code.
+    pub verdict: u8,
+    /// [`ENFORCED`], [`NAMED`], [`NAMES_MATTER`].
+    pub flags: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
+}
+
+/// Answers of the `octroi_rewrite` program.
+pub mod rewritten {
+    /// The flow is gone, or another one has its key.
+    pub const NO_SUCH_FLOW: u32 = 0;
+    /// Done.
+    pub const DONE: u32 = 1;
+    /// The flow was judged under a newer generation: judge by name again.
+    pub const STALE: u32 = 2;
+    /// The request is not of this shape or holds a verdict that does not exist.
+    pub const INVALID: u32 = 3;
 }
 
 /// Flows kept.

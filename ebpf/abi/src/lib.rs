@@ -29,6 +29,13 @@ pub mod name {
     pub const PROGRAM_OUTBOUND: &str = "octroi_outbound";
     /// TCX egress program on the inside interface: replies.
     pub const PROGRAM_REPLY: &str = "octroi_reply";
+    /// XDP program that is only ever run by `BPF_PROG_TEST_RUN`: see
+    /// [`crate::flow::RewriteRequest`].
+    pub const PROGRAM_REWRITE: &str = "octroi_rewrite";
+    /// XDP program that does nothing: the floor of the benches.
+    pub const PROGRAM_NOOP: &str = "octroi_noop";
+    /// XDP program that only looks a destination up: for the benches.
+    pub const PROGRAM_LOOKUP: &str = "octroi_lookup";
     /// `Array<Control>`, one entry.
     pub const CONTROL: &str = "CONTROL";
     /// `Array<[u16; 256]>`: see [`crate::atlas`].
@@ -51,7 +58,7 @@ pub mod name {
     pub const GATEWAY_ADDRESSES: &str = "GATEWAY_ADDRESSES";
     /// `LruHash<FlowKey, FlowState>`.
     pub const FLOWS: &str = "FLOWS";
-    /// `LruHash<FragmentKey, FlowKey>`: where the later fragments of a datagram belong.
+    /// `LruHash<FragmentKey, FragmentState>`: where the later fragments of a datagram belong.
     pub const FRAGMENTS: &str = "FRAGMENTS";
     /// `RingBuf` of [`crate::event::FlowEvent`].
     pub const EVENTS: &str = "EVENTS";
@@ -59,4 +66,8 @@ pub mod name {
     pub const SAMPLES: &str = "SAMPLES";
     /// `PerCpuArray<u64>`: see [`crate::outcome`].
     pub const COUNTERS: &str = "COUNTERS";
+    /// `PerCpuArray`: where samples are put together. Never pinned.
+    pub const SCRATCH: &str = "SCRATCH";
+    /// `PerCpuArray`: rate limits of answers and opaque events. Never pinned.
+    pub const LIMITS: &str = "LIMITS";
 }

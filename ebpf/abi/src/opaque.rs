@@ -27,7 +27,8 @@ pub enum Opaque {
     /// Any other transport that is not TCP, UDP, UDP-Lite, SCTP, DCCP or ICMP.
     UnknownProtocol = 10,
     /// Loose or strict source routing (IPv4 options 131 and 137; IPv6 routing header type 0,
-    /// RFC 5095): the destination in the header is not where the packet goes.
+    /// RFC 5095, or any type with segments left): the destination in the header is not where the
+    /// packet goes.
     SourceRouted = 11,
 }
 
@@ -65,6 +66,21 @@ impl Opaque {
         } else {
             None
         }
+    }
+
+    /// Whether packets of this kind belong to a flow of their own (the shape is known, what is
+    /// inside is not). The others are judged packet by packet, with port 0.
+    #[must_use]
+    pub const fn has_flow(self) -> bool {
+        matches!(
+            self,
+            Self::None
+                | Self::IpInIp
+                | Self::Gre
+                | Self::Ipsec
+                | Self::UnknownProtocol
+                | Self::SourceRouted
+        )
     }
 
     /// The word used in policies, messages and alerts.

@@ -39,18 +39,21 @@ pub enum Outcome {
     /// Reply direction only: passed, no outbound flow is known for it (inbound-initiated traffic;
     /// its answers are judged as outbound).
     Unsolicited = 8,
-    /// Opaque, without a flow of its own (unparseable, not IP, a fragment without its first):
-    /// passed by the policy's word for that kind.
+    /// Opaque, without a flow of its own ([`Opaque::has_flow`]): passed by the policy's word for
+    /// that kind and, where the destination can be read, for the destination. Replies of these
+    /// kinds always pass: the policy is about what leaves.
     OpaquePassed = 9,
     /// As above, dropped.
     OpaqueDropped = 10,
     /// Dropped because the tables could not answer (an index out of its array: a defect).
     InternalDrop = 11,
+    /// Dropped because no policy was ever loaded ([`crate::control::Active::generation`] is 0).
+    NoPolicy = 12,
 }
 
 impl Outcome {
     /// Every outcome, by code.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Allowed,
         Self::Flagged,
         Self::Blocked,
@@ -63,6 +66,7 @@ impl Outcome {
         Self::OpaquePassed,
         Self::OpaqueDropped,
         Self::InternalDrop,
+        Self::NoPolicy,
     ];
 
     /// Whether a packet with this outcome went on.
@@ -75,6 +79,7 @@ impl Outcome {
                 | Self::RejectedSilently
                 | Self::OpaqueDropped
                 | Self::InternalDrop
+                | Self::NoPolicy
         )
     }
 
@@ -94,6 +99,7 @@ impl Outcome {
             Self::OpaquePassed => "opaque_passed",
             Self::OpaqueDropped => "opaque_dropped",
             Self::InternalDrop => "internal_drop",
+            Self::NoPolicy => "no_policy",
         }
     }
 }
@@ -110,15 +116,18 @@ pub enum Loss {
     FlowInsert = 2,
     /// The fragment table refused an entry: later fragments count as opaque.
     FragmentInsert = 3,
+    /// A `reject` whose answer could not be built (no room in the frame): dropped in silence.
+    RejectAnswer = 4,
 }
 
 impl Loss {
     /// Every kind of loss, by code.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Event,
         Self::Sample,
         Self::FlowInsert,
         Self::FragmentInsert,
+        Self::RejectAnswer,
     ];
 
     /// The word used in `status` and statistics.
@@ -129,6 +138,7 @@ impl Loss {
             Self::Sample => "sample_ring_full",
             Self::FlowInsert => "flow_table_refused",
             Self::FragmentInsert => "fragment_table_refused",
+            Self::RejectAnswer => "reject_answer_failed",
         }
     }
 }
@@ -162,3 +172,8 @@ pub const fn loss_index(loss: Loss) -> u32 {
 
 /// Entries of the `COUNTERS` map.
 pub const COUNTERS: u32 = 2 * PER_DIRECTION + Opaque::COUNT + Loss::ALL.len() as u32;
+
+/// Answers to rejected packets that one CPU may send each second, and at once after a quiet time.
+pub const REJECTS_PER_SECOND: u64 = 5_000;
+/// See [`REJECTS_PER_SECOND`].
+pub const REJECTS_BURST: u64 = 1_000;
