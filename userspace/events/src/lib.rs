@@ -1,1 +1,38 @@
 //! octroi-events: what a SOC and an auditor see.
+//!
+//! Owns: the one event model ([`Event`]: alert, flow record, statistics, notice), the `residency`
+//! object that every decision carries, its rendering (EVE JSON, see [`eve`]), the folding of
+//! repeated alerts ([`fold`]) and the sinks with their bounded queue ([`sink`]).
+//! Depends on `octroi-policy` for explanations and on `octroi-geo-db` for the words of the three
+//! axes. Refuses to depend on the kernel, on an async runtime and on any network: an event is a
+//! value, a format is a pure function of it, a sink is a file.
+//!
+//! An external schema is never the internal model: fields here have this project's names, and each
+//! renderer says what it could not express.
+
+pub mod class;
+pub mod identity;
+pub mod model;
+pub mod notice;
+pub mod residency;
+pub mod stats;
+pub mod words;
+
+pub use class::{Regions, ResidencyClass};
+pub use identity::{Origin, flow_id};
+pub use model::{
+    Alert, Conversation, EndReason, Event, EventKind, FlowRecord, FlowStage, Name, NameSource,
+    SCHEMA, Severity, TcpFlags, Traffic,
+};
+pub use notice::{Level, Notice, NoticeKind};
+pub use residency::{
+    Alternative, BasisLine, Conflict, Counterfactual, Evidence, LawLine, Mode, Residency, RuleStep,
+    Shadow,
+};
+pub use stats::{Counters, DirectionCounters, Named, SinkStatus, Stats};
+
+pub use octroi_abi::opaque::Opaque;
+pub use octroi_abi::verdict::Verdict;
+pub use octroi_geo_db::profile::{
+    ControlBasis, CountryCode, HostingConfidence, Qualification, Reach,
+};
