@@ -1,1 +1,14 @@
 //! octroi-policy: the language in which an administrator says what may leave.
+//!
+//! Owns: the language (parsing with every problem told at its place), the one **evaluator** behind
+//! live decisions, `analyze`, `explain` and simulation, the **explanation** of a decision, and the
+//! compilation of a policy to the tables of the kernel. Depends on `octroi-geo-db` for what is
+//! known of destinations and on `octroi-abi` for the shapes of the tables. Refuses to depend on
+//! I/O, clocks and the kernel: the day of an evaluation is an argument, a policy is a text.
+
+pub mod decision;
+pub mod tables;
+
+pub use decision::Decision;
+pub use octroi_abi::{opaque::Opaque, verdict::Verdict};
+pub use tables::Tables;
