@@ -6,21 +6,32 @@
 //! Depends on `octroi-events` for the words of a decision. Refuses to know the kernel, the daemon's
 //! state and the terminal: a request is a value, a handler answers it.
 
+pub mod client;
+mod connection;
+pub mod frame;
+pub mod peer;
 pub mod rows;
+pub mod server;
 pub mod status;
+pub mod watch;
 pub mod wire;
 
+pub use client::{Client, ClientError, ClientOptions, DEFAULT_SOCKET};
+pub use frame::{FrameError, MAX_FRAME_BYTES};
+pub use peer::Peer;
 pub use rows::{
     AlertRow, AlertsPage, FlowDetail, FlowRow, FlowsPage, JurisdictionRow, JurisdictionsPage,
     VerdictCounts,
 };
+pub use server::{Handler, Server, ServerError, ServerOptions};
 pub use status::{
     AtlasStatus, Health, InterfaceStatus, PolicyCheck, PolicyStatus, PolicyView, RuleView,
     SourceStatus, StatusReport, ZoneView,
 };
+pub use watch::{Watch, WatchEvent, Watcher, retry_delay};
 pub use wire::{
-    ApiError, ErrorCode, ExplainRequest, Explained, HelloReply, PROTOCOL, Request, Response, Role,
-    Sort, SortKey, Topic, Update, WatchRequest,
+    ApiError, ErrorCode, ExplainRequest, Explained, HelloReply, MAX_ALERT_ROWS, MAX_FLOW_ROWS,
+    MIN_INTERVAL_MS, PROTOCOL, Request, Response, Role, Sort, SortKey, Topic, Update, WatchRequest,
 };
 
 pub use octroi_events as events;

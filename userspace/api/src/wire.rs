@@ -17,6 +17,13 @@ use crate::status::{PolicyCheck, PolicyView, StatusReport};
 /// Version of the protocol. The server refuses another one.
 pub const PROTOCOL: u32 = 1;
 
+/// Most flow rows in one answer or update.
+pub const MAX_FLOW_ROWS: u32 = 2_000;
+/// Most alert rows in one answer or update (each carries its whole reason).
+pub const MAX_ALERT_ROWS: u32 = 500;
+/// Least time between updates, milliseconds.
+pub const MIN_INTERVAL_MS: u32 = 100;
+
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "request", rename_all = "snake_case")]
@@ -38,7 +45,7 @@ pub enum Request {
         /// Order.
         #[serde(default)]
         sort: Sort,
-        /// Most rows wanted; the server returns at most 10,000.
+        /// Most rows wanted; the server returns at most [`MAX_FLOW_ROWS`].
         limit: u32,
     },
     /// One flow with its reason. Answer: [`Response::Flow`].
@@ -51,7 +58,7 @@ pub enum Request {
         /// Filter language; `None` or empty: all.
         #[serde(default)]
         filter: Option<String>,
-        /// Most rows wanted.
+        /// Most rows wanted; the server returns at most [`MAX_ALERT_ROWS`].
         limit: u32,
         /// Only alerts with a greater [`crate::AlertRow::id`] (for following).
         #[serde(default)]
@@ -135,9 +142,9 @@ pub struct WatchRequest {
     /// Order of the flows.
     #[serde(default)]
     pub sort: Sort,
-    /// Most flow rows in an update; the server sends at most 10,000.
+    /// Most flow rows in an update; the server sends at most [`MAX_FLOW_ROWS`].
     pub limit: u32,
-    /// Milliseconds between updates; the server's least is 100.
+    /// Milliseconds between updates; the server's least is [`MIN_INTERVAL_MS`].
     pub interval_ms: u32,
 }
 
