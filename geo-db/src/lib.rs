@@ -6,6 +6,8 @@
 //! Depends on `octroi-abi` for that shape. Refuses to depend on the network, on policies (an atlas
 //! says what is, never what is allowed) and on the kernel.
 
+pub mod catalogue;
 pub mod profile;
 
+pub use catalogue::{Catalogue, CatalogueError, Group};
 pub use octroi_abi::atlas::{CLASS_MAX, CLASS_UNKNOWN, ClassId};

@@ -1,0 +1,3 @@
+//! The catalogue under test: the embedded facts, bad files, look-ups against naive ones.
+
+mod facts;
