@@ -9,3 +9,4 @@
 pub mod client;
 pub mod internet;
 pub mod lab;
+pub mod scenario;
