@@ -6,9 +6,27 @@
 //! known of destinations and on `octroi-abi` for the shapes of the tables. Refuses to depend on
 //! I/O, clocks and the kernel: the day of an evaluation is an argument, a policy is a text.
 
+pub mod compile;
+pub mod condition;
 pub mod decision;
+pub mod diagnostic;
+mod evaluate;
+mod lint;
+pub mod model;
+mod parse;
+mod presets;
+pub mod protocol;
+pub mod sets;
+pub mod subject;
 pub mod tables;
+pub mod words;
 
+pub use compile::{ClassMap, CompileError};
 pub use decision::Decision;
+pub use diagnostic::{Diagnostic, Diagnostics};
+pub use model::{Mode, NO_ZONE, Policy, Rule, Zone};
 pub use octroi_abi::{opaque::Opaque, verdict::Verdict};
+pub use parse::MAX_FILE_BYTES;
+pub use presets::PRESETS;
+pub use subject::Subject;
 pub use tables::Tables;

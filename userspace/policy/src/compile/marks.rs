@@ -1,0 +1,242 @@
+//! Marks: conditions on the very address, compiled to one small trie.
+//!
+//! Each distinct combination of `asn`, `prefix` and `to` is one mark. The trie holds, for each
+//! prefix that any of them names, all marks that hold in it and in no longer prefix: one
+//! longest-prefix look-up then answers every condition.
+
+use std::collections::BTreeMap;
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use octroi_abi::control::MARKS_ENTRIES;
+
+use super::{ClassMap, CompileError};
+use crate::condition::Condition;
+use crate::model::{Policy, Rule};
+use crate::sets::{Prefixes, ZoneSet};
+
+/// Marks of a policy: one bit each.
+const MAX_MARKS: usize = 64;
+/// One half of the kernel's trie.
+const MAX_PREFIXES: usize = MARKS_ENTRIES as usize / 2;
+
+/// What one mark stands for; all parts must hold.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+struct Mark {
+    asn: Option<Vec<u32>>,
+    prefix: Option<Prefixes>,
+    to: Option<ZoneSet>,
+}
+
+impl Mark {
+    fn of(rule: &Rule) -> Option<Self> {
+        let mut mark = Self::default();
+        for condition in &rule.conditions {
+            match condition {
+                Condition::Asn(asns) => mark.asn = Some(asns.clone()),
+                Condition::Prefix(prefixes) => mark.prefix = Some(prefixes.clone()),
+                Condition::To(zones) => mark.to = Some(*zones),
+                _ => {}
+            }
+        }
+        (mark != Self::default()).then_some(mark)
+    }
+}
+
+/// The marks of a policy.
+pub(super) struct Marks {
+    /// By rule number: the mark its conditions need, 0 when it has none on the address.
+    pub(super) of_rule: Vec<u64>,
+    /// The trie.
+    pub(super) prefixes: Vec<(IpNet, u64)>,
+}
+
+/// What a prefix adds to what is known of the addresses in it.
+#[derive(Clone, Copy, Default)]
+struct Node {
+    asn: Option<u32>,
+    zone: Option<u8>,
+    wanted: u64,
+    unwanted: u64,
+}
+
+/// For each part of a mark, the marks that it does not hinder.
+struct Masks {
+    without_asn: u64,
+    by_asn: BTreeMap<u32, u64>,
+    without_prefix: u64,
+    wants_nothing: u64,
+    without_to: u64,
+    by_zone: [u64; 64],
+}
+
+impl Masks {
+    fn of(&self, node: Node) -> u64 {
+        let asn = node.asn.and_then(|asn| self.by_asn.get(&asn)).copied();
+        let asn = self.without_asn | asn.unwrap_or(0);
+        let prefix = self.without_prefix | ((self.wants_nothing | node.wanted) & !node.unwanted);
+        let zone = usize::from(node.zone.unwrap_or(0));
+        let to = self.without_to | self.by_zone.get(zone).copied().unwrap_or(0);
+        asn & prefix & to
+    }
+}
+
+/// Finds the marks of a policy and the prefixes in which they hold.
+pub(super) fn marks(policy: &Policy, atlas: &impl ClassMap) -> Result<Marks, CompileError> {
+    let mut marks: Vec<Mark> = Vec::new();
+    let mut of_rule = Vec::with_capacity(policy.rules.len());
+    for rule in &policy.rules {
+        let Some(mark) = Mark::of(rule) else {
+            of_rule.push(0);
+            continue;
+        };
+        let number = marks
+            .iter()
+            .position(|known| *known == mark)
+            .unwrap_or_else(|| {
+                marks.push(mark);
+                marks.len() - 1
+            });
+        if number >= MAX_MARKS {
+            return Err(CompileError::TooManyMarks {
+                rule: rule.id.clone(),
+                line: rule.line,
+                most: MAX_MARKS,
+            });
+        }
+        of_rule.push(1 << number);
+    }
+    let nodes = nodes(policy, atlas, &marks);
+    let prefixes = flatten(&nodes, &masks(&marks));
+    if prefixes.len() > MAX_PREFIXES {
+        let (rule, line) = widest(policy, atlas);
+        return Err(CompileError::TooManyPrefixes {
+            rule,
+            line,
+            prefixes: prefixes.len(),
+            most: MAX_PREFIXES,
+        });
+    }
+    Ok(Marks { of_rule, prefixes })
+}
+
+fn masks(marks: &[Mark]) -> Masks {
+    let mut masks = Masks {
+        without_asn: 0,
+        by_asn: BTreeMap::new(),
+        without_prefix: 0,
+        wants_nothing: 0,
+        without_to: 0,
+        by_zone: [0; 64],
+    };
+    for (number, mark) in marks.iter().enumerate() {
+        let bit = 1u64 << number;
+        match &mark.asn {
+            None => masks.without_asn |= bit,
+            Some(asns) => {
+                for &asn in asns {
+                    *masks.by_asn.entry(asn).or_default() |= bit;
+                }
+            }
+        }
+        match &mark.prefix {
+            None => masks.without_prefix |= bit,
+            Some(prefixes) if prefixes.wanted.is_empty() => masks.wants_nothing |= bit,
+            Some(_) => {}
+        }
+        match mark.to {
+            None => masks.without_to |= bit,
+            Some(zones) => {
+                for (zone, mask) in (0u8..).zip(&mut masks.by_zone) {
+                    if zones.contains(zone) {
+                        *mask |= bit;
+                    }
+                }
+            }
+        }
+    }
+    masks
+}
+
+/// Every prefix at whose border an answer can change.
+fn nodes(policy: &Policy, atlas: &impl ClassMap, marks: &[Mark]) -> BTreeMap<IpNet, Node> {
+    let mut nodes: BTreeMap<IpNet, Node> = BTreeMap::new();
+    for (number, mark) in marks.iter().enumerate() {
+        let bit = 1u64 << number;
+        for &asn in mark.asn.iter().flatten() {
+            for prefix in atlas.prefixes_of_asn(asn) {
+                nodes.entry(prefix.trunc()).or_default().asn = Some(asn);
+            }
+        }
+        if let Some(prefixes) = &mark.prefix {
+            for prefix in &prefixes.wanted {
+                nodes.entry(*prefix).or_default().wanted |= bit;
+            }
+            for prefix in &prefixes.unwanted {
+                nodes.entry(*prefix).or_default().unwanted |= bit;
+            }
+        }
+    }
+    if marks.iter().any(|mark| mark.to.is_some()) {
+        for (zone, number) in policy.zones.iter().zip(1u8..) {
+            for prefix in &zone.prefixes {
+                nodes.entry(*prefix).or_default().zone = Some(number);
+            }
+        }
+    }
+    if !marks.is_empty() {
+        // The roots answer for what no prefix names. In the kernel IPv4 lies inside IPv6 as
+        // ::ffff:0:0/96: its root also keeps it apart from the marks of short IPv6 prefixes.
+        nodes.entry(IpNet::V4(Ipv4Net::default())).or_default();
+        nodes.entry(IpNet::V6(Ipv6Net::default())).or_default();
+    }
+    nodes
+}
+
+/// Walks the prefixes outside in and keeps those at which the marks change.
+fn flatten(nodes: &BTreeMap<IpNet, Node>, masks: &Masks) -> Vec<(IpNet, u64)> {
+    let mut around: Vec<(IpNet, Node)> = Vec::new();
+    let mut kept: Vec<(IpNet, u64)> = Vec::new();
+    for (&prefix, &own) in nodes {
+        while around
+            .last()
+            .is_some_and(|(outer, _)| !outer.contains(&prefix))
+        {
+            around.pop();
+        }
+        let outer = around.last().map(|&(_, node)| node);
+        let inherited = outer.unwrap_or_default();
+        let node = Node {
+            asn: own.asn.or(inherited.asn),
+            zone: own.zone.or(inherited.zone),
+            wanted: own.wanted | inherited.wanted,
+            unwanted: own.unwanted | inherited.unwanted,
+        };
+        let mask = masks.of(node);
+        if outer.is_none_or(|outer| masks.of(outer) != mask) {
+            kept.push((prefix, mask));
+        }
+        around.push((prefix, node));
+    }
+    // Roots without marks are needed only where something would otherwise shine through.
+    if kept.iter().all(|&(_, mask)| mask == 0) {
+        kept.clear();
+    }
+    kept
+}
+
+/// The rule whose conditions name most prefixes.
+fn widest(policy: &Policy, atlas: &impl ClassMap) -> (String, usize) {
+    let size = |rule: &&Rule| -> usize {
+        let sizes = rule.conditions.iter().map(|condition| match condition {
+            Condition::Asn(asns) => asns
+                .iter()
+                .map(|&asn| atlas.prefixes_of_asn(asn).len())
+                .sum(),
+            Condition::Prefix(prefixes) => prefixes.wanted.len() + prefixes.unwanted.len(),
+            _ => 0,
+        });
+        sizes.sum()
+    };
+    let rule = policy.rules.iter().max_by_key(size);
+    rule.map_or_else(Default::default, |rule| (rule.id.clone(), rule.line))
+}
