@@ -1,0 +1,143 @@
+//! Puts pieces of a byte stream together, bounded: TCP segments and QUIC CRYPTO frames.
+
+/// Most pieces held beyond a gap.
+const MAX_PENDING: usize = 64;
+
+/// A stream from its first byte on. Where pieces overlap, the byte that came first stays.
+#[derive(Debug, Default)]
+pub(super) struct Assembler {
+    /// From offset 0, without gaps.
+    data: Vec<u8>,
+    /// Beyond a gap: offset and bytes, in order of offset.
+    pending: Vec<(usize, Box<[u8]>)>,
+}
+
+/// A piece that lies too far from the start, or one too many.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Full;
+
+impl Assembler {
+    /// The stream up to the first gap.
+    pub(super) fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// Bytes held.
+    pub(super) fn held(&self) -> usize {
+        self.data.len()
+            + self
+                .pending
+                .iter()
+                .map(|(_, bytes)| bytes.len())
+                .sum::<usize>()
+    }
+
+    /// Adds a piece. Nothing beyond offset `limit` is held.
+    pub(super) fn insert(&mut self, offset: usize, bytes: &[u8], limit: usize) -> Result<(), Full> {
+        let end = offset.checked_add(bytes.len()).ok_or(Full)?;
+        if end > limit {
+            return Err(Full);
+        }
+        if end <= self.data.len() {
+            return Ok(());
+        }
+        if offset > self.data.len() {
+            let at = self.pending.partition_point(|(other, _)| *other < offset);
+            if self
+                .pending
+                .get(at)
+                .is_some_and(|(other, held)| *other == offset && held.len() >= bytes.len())
+            {
+                return Ok(());
+            }
+            if self.pending.len() >= MAX_PENDING
+                || self.held().saturating_add(bytes.len()) > limit.saturating_mul(2)
+            {
+                return Err(Full);
+            }
+            self.pending.insert(at, (offset, bytes.into()));
+            return Ok(());
+        }
+        self.data
+            .extend_from_slice(&bytes[self.data.len() - offset..]);
+        let joined = self
+            .pending
+            .partition_point(|(offset, _)| *offset <= self.data.len());
+        let mut taken = 0;
+        while let Some((offset, bytes)) = self.pending.get(taken) {
+            if *offset > self.data.len() {
+                break;
+            }
+            if let Some(rest) = bytes.get(self.data.len() - offset..) {
+                self.data.extend_from_slice(rest);
+            }
+            taken += 1;
+        }
+        debug_assert!(taken >= joined);
+        self.pending.drain(..taken);
+        Ok(())
+    }
+
+    /// Drops `count` bytes from the front; what stays is moved to offset 0.
+    pub(super) fn consume(&mut self, count: usize) {
+        let count = count.min(self.data.len());
+        self.data.drain(..count);
+        for (offset, _) in &mut self.pending {
+            *offset -= count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_piece_beyond_the_limit_is_refused() {
+        let mut assembler = Assembler::default();
+        assert_eq!(assembler.insert(0, b"abc", 4), Ok(()));
+        assert_eq!(assembler.insert(3, b"de", 4), Err(Full));
+        assert_eq!(assembler.insert(usize::MAX, b"de", 4), Err(Full));
+        assert_eq!(assembler.data(), b"abc");
+    }
+
+    #[test]
+    fn the_first_byte_stays() {
+        let mut assembler = Assembler::default();
+        assembler.insert(0, b"abc", 64).unwrap();
+        assembler.insert(1, b"XYZ", 64).unwrap();
+        assert_eq!(assembler.data(), b"abcZ");
+        assembler.consume(2);
+        assembler.insert(2, b"de", 64).unwrap();
+        assert_eq!(assembler.data(), b"cZde");
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_pieces_gives_the_stream(
+            stream in proptest::collection::vec(any::<u8>(), 1..200),
+            cuts in proptest::collection::vec((0_usize..200, 1_usize..40), 0..30),
+            seed in any::<u64>(),
+        ) {
+            let mut pieces: Vec<(usize, &[u8])> = cuts
+                .iter()
+                .filter(|(at, _)| *at < stream.len())
+                .map(|&(at, length)| (at, &stream[at..stream.len().min(at + length)]))
+                .collect();
+            for (index, chunk) in stream.chunks(17).enumerate() {
+                pieces.push((index * 17, chunk));
+            }
+            let count = pieces.len();
+            for index in 0..count {
+                let other = usize::try_from(seed.rotate_left(u32::try_from(index).unwrap()) % 1000).unwrap() % count;
+                pieces.swap(index, other);
+            }
+            let mut assembler = Assembler::default();
+            for (offset, bytes) in pieces {
+                prop_assert_eq!(assembler.insert(offset, bytes, 4096), Ok(()));
+            }
+            prop_assert_eq!(assembler.data(), &stream[..]);
+        }
+    }
+}

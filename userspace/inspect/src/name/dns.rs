@@ -1,0 +1,243 @@
+//! DNS messages (RFC 1035): questions, and the answers that bind a name to addresses.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const HEADER_BYTES: usize = 12;
+/// Longest name on the wire (RFC 1035 section 2.3.4).
+const MAX_NAME_BYTES: usize = 255;
+/// Most questions and answers read of one message.
+const MAX_QUESTIONS: u16 = 32;
+const MAX_ANSWERS: u16 = 256;
+
+const TYPE_A: u16 = 1;
+const TYPE_CNAME: u16 = 5;
+const TYPE_AAAA: u16 = 28;
+const CLASS_INTERNET: u16 = 1;
+
+/// A message, as far as naming needs it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Message {
+    /// Matches an answer to its query.
+    pub id: u16,
+    /// An answer, not a query.
+    pub is_response: bool,
+    /// 0: a standard query.
+    pub operation: u8,
+    /// 0: no error.
+    pub response_code: u8,
+    /// What is asked.
+    pub questions: Vec<Question>,
+    /// What is answered, up to the first record that cannot be read.
+    pub answers: Vec<Record>,
+    /// Not every answer could be read.
+    pub is_cut_short: bool,
+}
+
+/// One question.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Question {
+    /// Lower case, no trailing dot; empty for the root. `None`: has characters that are not
+    /// printable, or a dot inside a label.
+    pub name: Option<String>,
+    /// Type asked.
+    pub kind: u16,
+}
+
+/// One answer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Whose it is, as in [`Question`].
+    pub name: Option<String>,
+    /// Seconds it holds.
+    pub ttl_seconds: u32,
+    /// What it says.
+    pub data: RecordData,
+}
+
+/// What an answer says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum RecordData {
+    /// An address (A, AAAA).
+    Address(IpAddr),
+    /// The name is an alias of this one.
+    Alias(Option<String>),
+    /// Another type.
+    Other,
+}
+
+/// A message that cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum DnsError {
+    /// It ends within its header or a question.
+    #[error("the DNS message ends within its header or a question")]
+    CutShort,
+    /// A name that loops, is too long or has an unknown label type.
+    #[error("the DNS message has a name that loops, is too long or has an unknown label type")]
+    Name,
+    /// More questions than any client sends.
+    #[error("the DNS message has more than {MAX_QUESTIONS} questions")]
+    TooMany,
+}
+
+impl Message {
+    /// Reads a message.
+    ///
+    /// # Errors
+    ///
+    /// The header or a question cannot be read. Answers that cannot be read are left out.
+    pub fn read(bytes: &[u8]) -> Result<Self, DnsError> {
+        let header = bytes.get(..HEADER_BYTES).ok_or(DnsError::CutShort)?;
+        let word = |at: usize| u16::from_be_bytes([header[at], header[at + 1]]);
+        let flags = word(2);
+        let (asked, answered) = (word(4), word(6));
+        if asked > MAX_QUESTIONS {
+            return Err(DnsError::TooMany);
+        }
+        let mut message = Self {
+            id: word(0),
+            is_response: flags & 0x8000 != 0,
+            operation: (flags >> 11 & 0xf) as u8,
+            response_code: (flags & 0xf) as u8,
+            questions: Vec::with_capacity(usize::from(asked)),
+            answers: Vec::new(),
+            is_cut_short: answered > MAX_ANSWERS,
+        };
+        let mut at = HEADER_BYTES;
+        for _ in 0..asked {
+            let name = name(bytes, &mut at)?;
+            let fixed = bytes.get(at..at + 4).ok_or(DnsError::CutShort)?;
+            at += 4;
+            message.questions.push(Question {
+                name,
+                kind: u16::from_be_bytes([fixed[0], fixed[1]]),
+            });
+        }
+        for _ in 0..answered.min(MAX_ANSWERS) {
+            let Ok(record) = record(bytes, &mut at) else {
+                message.is_cut_short = true;
+                break;
+            };
+            message.answers.push(record);
+        }
+        Ok(message)
+    }
+
+    /// The addresses answered for the name asked, following aliases in the order they stand, each
+    /// with the least TTL of its chain in seconds.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<(IpAddr, u32)> {
+        let Some(mut owner) = self.questions.first().and_then(|asked| asked.name.clone()) else {
+            return Vec::new();
+        };
+        let mut ttl = u32::MAX;
+        // Each alias is followed once: answers need not stand in the order of the chain.
+        for _ in 0..self.answers.len() {
+            let found = self.answers.iter().find_map(|record| match &record.data {
+                RecordData::Alias(Some(target)) if record.name.as_ref() == Some(&owner) => {
+                    Some((target.clone(), record.ttl_seconds))
+                }
+                _ => None,
+            });
+            let Some((target, alias_ttl)) = found else {
+                break;
+            };
+            ttl = ttl.min(alias_ttl);
+            owner = target;
+        }
+        self.answers
+            .iter()
+            .filter(|record| record.name.as_ref() == Some(&owner))
+            .filter_map(|record| match record.data {
+                RecordData::Address(address) => Some((address, ttl.min(record.ttl_seconds))),
+                _ => None,
+            })
+            .collect()
+    }
+}
+
+fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {
+    let owner = name(bytes, at)?;
+    let fixed = bytes.get(*at..*at + 10).ok_or(DnsError::CutShort)?;
+    let word = |at: usize| u16::from_be_bytes([fixed[at], fixed[at + 1]]);
+    let (kind, class, length) = (word(0), word(2), usize::from(word(8)));
+    let ttl_seconds = u32::from_be_bytes([fixed[4], fixed[5], fixed[6], fixed[7]]);
+    *at += 10;
+    let mut inner = *at;
+    let value = bytes.get(*at..*at + length).ok_or(DnsError::CutShort)?;
+    *at += length;
+    let data = match kind {
+        _ if class != CLASS_INTERNET => RecordData::Other,
+        TYPE_A => match <[u8; 4]>::try_from(value) {
+            Ok(octets) => RecordData::Address(IpAddr::V4(Ipv4Addr::from(octets))),
+            Err(_) => RecordData::Other,
+        },
+        TYPE_AAAA => match <[u8; 16]>::try_from(value) {
+            Ok(octets) => RecordData::Address(IpAddr::V6(Ipv6Addr::from(octets))),
+            Err(_) => RecordData::Other,
+        },
+        TYPE_CNAME => RecordData::Alias(name(bytes, &mut inner)?),
+        _ => RecordData::Other,
+    };
+    Ok(Record {
+        name: owner,
+        // The top bit is to be read as zero (RFC 2181 section 8).
+        ttl_seconds: if ttl_seconds > 0x7fff_ffff {
+            0
+        } else {
+            ttl_seconds
+        },
+        data,
+    })
+}
+
+/// Reads a name and moves `at` behind it. Compression pointers must point backwards, each further
+/// than the one before: a loop is impossible.
+fn name(bytes: &[u8], at: &mut usize) -> Result<Option<String>, DnsError> {
+    let mut text = String::new();
+    let mut printable = true;
+    let mut place = *at;
+    let mut lowest = *at;
+    let mut jumped = false;
+    let mut wire_bytes = 1;
+    loop {
+        let length = *bytes.get(place).ok_or(DnsError::CutShort)?;
+        match length >> 6 {
+            0 if length == 0 => {
+                if !jumped {
+                    *at = place + 1;
+                }
+                return Ok(printable.then_some(text));
+            }
+            0 => {
+                let label = bytes
+                    .get(place + 1..place + 1 + usize::from(length))
+                    .ok_or(DnsError::CutShort)?;
+                wire_bytes += 1 + label.len();
+                if wire_bytes > MAX_NAME_BYTES {
+                    return Err(DnsError::Name);
+                }
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                for &byte in label {
+                    printable &= byte.is_ascii_graphic() && byte != b'.';
+                    text.push(char::from(byte.to_ascii_lowercase()));
+                }
+                place += 1 + label.len();
+            }
+            3 => {
+                let low = *bytes.get(place + 1).ok_or(DnsError::CutShort)?;
+                if !jumped {
+                    *at = place + 2;
+                    jumped = true;
+                }
+                place = usize::from(length & 0x3f) << 8 | usize::from(low);
+                if place >= lowest {
+                    return Err(DnsError::Name);
+                }
+                lowest = place;
+            }
+            _ => return Err(DnsError::Name),
+        }
+    }
+}

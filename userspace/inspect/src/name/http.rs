@@ -1,0 +1,125 @@
+//! The head of an HTTP/1 request (RFC 9112): the host it is meant for.
+
+use super::hostname::authority;
+
+/// Longest request head accepted, bytes.
+pub(super) const MAX_HEAD: usize = 32_768;
+
+const METHODS: [&[u8]; 17] = [
+    b"GET ",
+    b"POST ",
+    b"HEAD ",
+    b"PUT ",
+    b"DELETE ",
+    b"OPTIONS ",
+    b"CONNECT ",
+    b"PATCH ",
+    b"TRACE ",
+    b"PROPFIND ",
+    b"PROPPATCH ",
+    b"MKCOL ",
+    b"COPY ",
+    b"MOVE ",
+    b"LOCK ",
+    b"UNLOCK ",
+    b"REPORT ",
+];
+
+/// How far a request head was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Head {
+    /// The host: a host name or an IP address.
+    Host(String),
+    /// The head is whole and names no host.
+    WithoutHost,
+    /// The host it names is none.
+    InvalidHost,
+    /// More bytes are needed.
+    More,
+    /// It is no request.
+    Not,
+}
+
+/// Reads a request from the start of a stream. An absolute target and the authority of `CONNECT`
+/// go before the `Host` field (RFC 9112 section 3.2).
+#[must_use]
+pub fn request_head(stream: &[u8]) -> Head {
+    if !may_begin(stream) {
+        return Head::Not;
+    }
+    let Some((line, mut rest)) = line(stream) else {
+        return if stream.len() > MAX_HEAD {
+            Head::Not
+        } else {
+            Head::More
+        };
+    };
+    let mut parts = line.splitn(3, |&byte| byte == b' ');
+    let (method, target) = (parts.next().unwrap_or(&[]), parts.next().unwrap_or(&[]));
+    if !parts.next().unwrap_or(&[]).starts_with(b"HTTP/1.") {
+        return Head::Not;
+    }
+    if method == b"CONNECT" {
+        return told(target);
+    }
+    if let Some(target) = absolute(target) {
+        return told(target);
+    }
+    while let Some((field, after)) = self::line(rest) {
+        rest = after;
+        if field.is_empty() {
+            return Head::WithoutHost;
+        }
+        let Some(colon) = field.iter().position(|&byte| byte == b':') else {
+            continue;
+        };
+        if field[..colon].eq_ignore_ascii_case(b"host") {
+            return told(field[colon + 1..].trim_ascii());
+        }
+    }
+    if stream.len() > MAX_HEAD {
+        Head::Not
+    } else {
+        Head::More
+    }
+}
+
+fn told(host: &[u8]) -> Head {
+    if host.is_empty() {
+        return Head::WithoutHost;
+    }
+    match authority(host) {
+        Some(host) => Head::Host(host),
+        None => Head::InvalidHost,
+    }
+}
+
+/// The authority of an absolute-form target.
+fn absolute(target: &[u8]) -> Option<&[u8]> {
+    let at = target.windows(3).position(|part| part == b"://")?;
+    if at == 0 || !target[..at].iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    let rest = &target[at + 3..];
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b'/' | b'?' | b'#'))
+        .unwrap_or(rest.len());
+    Some(&rest[..end])
+}
+
+/// A line without its end, and what follows it.
+fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let end = bytes.iter().position(|&byte| byte == b'\n')?;
+    let line = &bytes[..end];
+    Some((line.strip_suffix(b"\r").unwrap_or(line), &bytes[end + 1..]))
+}
+
+/// Whether bytes can be the start of a request.
+pub(super) fn may_begin(bytes: &[u8]) -> bool {
+    !bytes.is_empty()
+        && METHODS.iter().any(|method| {
+            let shared = method.len().min(bytes.len());
+            method[..shared] == bytes[..shared]
+        })
+}

@@ -1,0 +1,79 @@
+//! Bounds of what a [`super::Namer`] keeps, and counters of what it gave up.
+
+/// Bounds of what a [`super::Namer`] keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NamerLimits {
+    /// Flows remembered (what they were named, what is being put together).
+    pub flows: usize,
+    /// Bytes held of one direction of one flow while its hello or request head is incomplete.
+    pub stream_bytes: usize,
+    /// Bytes held so, all flows together.
+    pub total_bytes: usize,
+    /// Addresses bound to a name, one for each (client, address).
+    pub bindings: usize,
+    /// DNS queries waiting for their answer.
+    pub queries: usize,
+    /// Answers are believed only when their query was seen.
+    pub answers_need_queries: bool,
+    /// A flow silent for longer is forgotten by `expire`.
+    pub idle_ns: u64,
+}
+
+impl Default for NamerLimits {
+    fn default() -> Self {
+        Self {
+            flows: 65_536,
+            stream_bytes: 65_536,
+            total_bytes: 32 << 20,
+            bindings: 131_072,
+            queries: 16_384,
+            answers_need_queries: true,
+            idle_ns: 120 * 1_000_000_000,
+        }
+    }
+}
+
+/// What was seen and what was given up, since the start.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
+pub struct NamerStats {
+    /// Samples with payload.
+    pub samples: u64,
+    /// Names given.
+    pub names: u64,
+    /// TLS, DTLS and QUIC hellos read whole.
+    pub hellos: u64,
+    /// Of these, without a server name.
+    pub hellos_without_name: u64,
+    /// Of all hellos, with an encrypted hello or its placeholder.
+    pub hellos_with_ech: u64,
+    /// Names refused because they are no host names.
+    pub invalid_names: u64,
+    /// DNS messages read.
+    pub dns_messages: u64,
+    /// DNS messages that could not be read.
+    pub dns_malformed: u64,
+    /// DNS answers without a query, not believed.
+    pub dns_unasked: u64,
+    /// QUIC packets that look like a client's first but do not decrypt.
+    pub quic_undecryptable: u64,
+    /// QUIC packets of a version without known keys.
+    pub quic_unknown_version: u64,
+    /// Streams given up because they turned out to be something else.
+    pub streams_malformed: u64,
+    /// Streams given up because one of them grew beyond `stream_bytes`.
+    pub streams_too_long: u64,
+    /// Payloads not held because `total_bytes` are held already.
+    pub memory_refused: u64,
+    /// Flows forgotten with an incomplete hello: evicted, or idle.
+    pub incomplete: u64,
+    /// Flows forgotten to make room.
+    pub flows_evicted: u64,
+    /// Bindings forgotten to make room.
+    pub bindings_evicted: u64,
+    /// Flows remembered now.
+    pub flows: u64,
+    /// Bindings held now.
+    pub bindings: u64,
+    /// Bytes of incomplete streams held now.
+    pub held_bytes: u64,
+}

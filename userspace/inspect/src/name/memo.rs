@@ -1,0 +1,152 @@
+//! What is remembered of a flow while and after it is named, and the bound on all of it.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
+use octroi_abi::flow::FlowKey;
+
+use super::assembler::Assembler;
+use super::quic::Connection;
+use super::tls::ClientHello;
+
+/// What a TCP stream, or a stretch of it, is read as.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    Tls,
+    Http,
+    Dns,
+}
+
+/// A stretch of a TCP stream whose start was recognised, being put together.
+pub(super) struct Stream {
+    pub(super) kind: Kind,
+    /// Sequence number of offset 0.
+    pub(super) start: u32,
+    pub(super) bytes: Assembler,
+    /// What is known of an incomplete hello.
+    pub(super) partial: ClientHello,
+}
+
+/// One direction of a TCP flow.
+#[derive(Default)]
+pub(super) enum Side {
+    /// Nothing recognised yet.
+    #[default]
+    Fresh,
+    /// Segments that may belong behind a start that was overtaken.
+    Waiting(Vec<(u32, Box<[u8]>)>),
+    /// Being put together.
+    Reading(Box<Stream>),
+    /// In the middle: only a new start is of interest.
+    Middle,
+    /// Encrypted from here on.
+    Done,
+}
+
+impl Side {
+    pub(super) fn held(&self) -> usize {
+        match self {
+            Self::Waiting(segments) => segments.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Self::Reading(stream) => stream.bytes.held(),
+            Self::Fresh | Self::Middle | Self::Done => 0,
+        }
+    }
+}
+
+/// What is remembered of one flow.
+#[derive(Default)]
+pub(super) struct Memo {
+    pub(super) first_ns: u64,
+    pub(super) last_ns: u64,
+    /// Hash of the last name told.
+    pub(super) told: Option<u64>,
+    /// TCP: replies, outbound.
+    pub(super) sides: [Side; 2],
+    pub(super) quic: Option<Box<Connection>>,
+}
+
+impl Memo {
+    pub(super) fn held(&self) -> usize {
+        let sides: usize = self.sides.iter().map(Side::held).sum();
+        sides + self.quic.as_ref().map_or(0, |quic| quic.held())
+    }
+
+    fn is_incomplete(&self) -> bool {
+        self.sides
+            .iter()
+            .any(|side| matches!(side, Side::Reading(stream) if stream.kind != Kind::Dns))
+            || self.quic.as_ref().is_some_and(|quic| quic.is_incomplete())
+    }
+}
+
+/// Memos by flow. Bounded: the oldest are forgotten.
+#[derive(Default)]
+pub(super) struct Memos {
+    by_flow: HashMap<FlowKey, Memo, RandomState>,
+    order: VecDeque<FlowKey>,
+    limit: usize,
+    /// Bytes held by all.
+    pub(super) held: usize,
+    pub(super) evicted: u64,
+    pub(super) incomplete: u64,
+}
+
+impl Memos {
+    pub(super) fn new(limit: usize) -> Self {
+        Self {
+            limit: limit.max(1),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_flow.len()
+    }
+
+    /// Takes the memo of a flow out, to be put back; true when the flow is new.
+    pub(super) fn take(&mut self, key: &FlowKey, first_ns: u64) -> (Memo, bool) {
+        if let Some(memo) = self.by_flow.get_mut(key) {
+            let memo = std::mem::take(memo);
+            self.held -= memo.held().min(self.held);
+            if memo.first_ns == first_ns {
+                return (memo, false);
+            }
+            // The tuple was used again.
+            self.incomplete += u64::from(memo.is_incomplete());
+        } else {
+            if self.order.len() >= self.limit
+                && let Some(oldest) = self.order.pop_front()
+                && let Some(memo) = self.by_flow.remove(&oldest)
+            {
+                self.held -= memo.held().min(self.held);
+                self.incomplete += u64::from(memo.is_incomplete());
+                self.evicted += 1;
+            }
+            self.order.push_back(*key);
+        }
+        let memo = Memo {
+            first_ns,
+            ..Memo::default()
+        };
+        (memo, true)
+    }
+
+    pub(super) fn put(&mut self, key: FlowKey, memo: Memo) {
+        self.held += memo.held();
+        self.by_flow.insert(key, memo);
+    }
+
+    /// Forgets the flows that were silent since `before_ns`.
+    pub(super) fn expire(&mut self, before_ns: u64) {
+        let (held, incomplete) = (&mut self.held, &mut self.incomplete);
+        self.by_flow.retain(|_, memo| {
+            let keep = memo.last_ns >= before_ns;
+            if !keep {
+                *held -= memo.held().min(*held);
+                *incomplete += u64::from(memo.is_incomplete());
+            }
+            keep
+        });
+        self.order.retain(|key| self.by_flow.contains_key(key));
+    }
+}

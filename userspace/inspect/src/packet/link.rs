@@ -1,0 +1,165 @@
+//! Link headers: from the first byte of a packet to its IP header.
+
+use octroi_abi::opaque::Opaque;
+use pnet_packet::ethernet::{EtherTypes, EthernetPacket};
+use pnet_packet::vlan::VlanPacket;
+
+use super::u16_at;
+use crate::capture::LinkType;
+
+/// What a link header leads to.
+pub(super) enum Network<'a> {
+    V4(&'a [u8]),
+    V6(&'a [u8]),
+    /// The link's own traffic: ARP.
+    Link(&'a [u8]),
+}
+
+impl<'a> Network<'a> {
+    pub(super) fn bytes(&self) -> &'a [u8] {
+        match self {
+            Self::V4(bytes) | Self::V6(bytes) | Self::Link(bytes) => bytes,
+        }
+    }
+}
+
+const ETHERNET_BYTES: usize = 14;
+const VLAN_BYTES: usize = 4;
+/// VLAN tags accepted, as in the kernel.
+const MAX_VLAN_TAGS: u8 = 2;
+/// MPLS labels accepted.
+const MAX_MPLS_LABELS: usize = 8;
+
+/// Ethertypes that pnet has no name for.
+mod ethertype {
+    pub(super) const QINQ_9100: u16 = 0x9100;
+    pub(super) const MPLS_UNICAST: u16 = 0x8847;
+    pub(super) const MPLS_MULTICAST: u16 = 0x8848;
+    pub(super) const PPPOE_SESSION: u16 = 0x8864;
+}
+
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
+const PPP_MPLS_UNICAST: u16 = 0x0281;
+
+pub(super) fn network(link: LinkType, data: &[u8]) -> Result<Network<'_>, Opaque> {
+    match link {
+        LinkType::ETHERNET => ethernet(data),
+        LinkType::RAW | LinkType::RAW_BSD | LinkType::RAW_OPENBSD => raw(data),
+        LinkType::IPV4 => Ok(Network::V4(data)),
+        LinkType::IPV6 => Ok(Network::V6(data)),
+        LinkType::NULL | LinkType::LOOP => loopback(data),
+        LinkType::LINUX_SLL => cooked(data, 16, 14),
+        LinkType::LINUX_SLL2 => cooked(data, 20, 0),
+        LinkType::PPP => ppp(data),
+        LinkType::PPP_HDLC => match data.first() {
+            Some(0x0f | 0x8f) => cisco_hdlc(data),
+            _ => ppp(data),
+        },
+        LinkType::C_HDLC => cisco_hdlc(data),
+        LinkType::PPP_ETHER => pppoe(data),
+        _ => Err(Opaque::NotIp),
+    }
+}
+
+pub(super) fn ethernet(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    let header = EthernetPacket::new(data).ok_or(Opaque::Truncated)?;
+    by_ethertype(header.get_ethertype().0, &data[ETHERNET_BYTES..], 0)
+}
+
+/// What an ethertype says follows, `tags` VLAN tags deep.
+pub(super) fn by_ethertype(kind: u16, rest: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
+    const IPV4: u16 = EtherTypes::Ipv4.0;
+    const IPV6: u16 = EtherTypes::Ipv6.0;
+    const ARP: u16 = EtherTypes::Arp.0;
+    const VLAN: u16 = EtherTypes::Vlan.0;
+    const QINQ: u16 = EtherTypes::QinQ.0;
+    match kind {
+        IPV4 => Ok(Network::V4(rest)),
+        IPV6 => Ok(Network::V6(rest)),
+        ARP => Ok(Network::Link(rest)),
+        VLAN | QINQ | ethertype::QINQ_9100 if tags < MAX_VLAN_TAGS => {
+            let tag = VlanPacket::new(rest).ok_or(Opaque::Truncated)?;
+            by_ethertype(tag.get_ethertype().0, &rest[VLAN_BYTES..], tags + 1)
+        }
+        ethertype::MPLS_UNICAST | ethertype::MPLS_MULTICAST => mpls(rest),
+        ethertype::PPPOE_SESSION => pppoe(rest),
+        _ => Err(Opaque::NotIp),
+    }
+}
+
+/// Behind the label with the bottom-of-stack bit there is no type: the IP version tells
+/// (RFC 4928). A pseudowire begins with 0 or 1 there and is not IP.
+fn mpls(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    for (index, label) in data.chunks_exact(4).take(MAX_MPLS_LABELS).enumerate() {
+        if label[2] & 1 == 1 {
+            return raw(&data[4 * (index + 1)..]);
+        }
+    }
+    Err(if data.len() < 4 * MAX_MPLS_LABELS {
+        Opaque::Truncated
+    } else {
+        Opaque::NotIp
+    })
+}
+
+fn raw(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    match data.first().map(|first| first >> 4) {
+        Some(4) => Ok(Network::V4(data)),
+        Some(6) => Ok(Network::V6(data)),
+        Some(_) => Err(Opaque::NotIp),
+        None => Err(Opaque::Truncated),
+    }
+}
+
+/// The address family is in the byte order of a machine that nobody knows, and IPv6 has another
+/// number on each system: 10 Linux, 23 Windows, 24 NetBSD, 28 FreeBSD, 30 macOS.
+fn loopback(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    let Some((family, rest)) = data.split_first_chunk::<4>() else {
+        return Err(Opaque::Truncated);
+    };
+    let family = u32::from_le_bytes(*family).min(u32::from_be_bytes(*family));
+    match family {
+        2 => Ok(Network::V4(rest)),
+        10 | 23 | 24 | 28 | 30 => Ok(Network::V6(rest)),
+        _ => Err(Opaque::NotIp),
+    }
+}
+
+/// Linux cooked capture: a header of fixed length with an ethertype in it.
+fn cooked(data: &[u8], header_bytes: usize, type_at: usize) -> Result<Network<'_>, Opaque> {
+    let rest = data.get(header_bytes..).ok_or(Opaque::Truncated)?;
+    by_ethertype(u16_at(data, type_at), rest, 0)
+}
+
+/// PPP (RFC 1661), the address and control bytes (RFC 1662) and a one-byte protocol optional.
+pub(super) fn ppp(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    let data = data.strip_prefix(&[0xff, 0x03]).unwrap_or(data);
+    let (kind, rest) = match data {
+        [first, rest @ ..] if first & 1 == 1 => (u16::from(*first), rest),
+        [first, second, rest @ ..] => (u16::from_be_bytes([*first, *second]), rest),
+        _ => return Err(Opaque::Truncated),
+    };
+    match kind {
+        PPP_IPV4 => Ok(Network::V4(rest)),
+        PPP_IPV6 => Ok(Network::V6(rest)),
+        PPP_MPLS_UNICAST => mpls(rest),
+        _ => Err(Opaque::NotIp),
+    }
+}
+
+fn cisco_hdlc(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    let rest = data.get(4..).ok_or(Opaque::Truncated)?;
+    by_ethertype(u16_at(data, 2), rest, 0)
+}
+
+/// A PPPoE session packet: version and type 1, code 0 (RFC 2516 section 4).
+fn pppoe(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    let Some((header, rest)) = data.split_first_chunk::<6>() else {
+        return Err(Opaque::Truncated);
+    };
+    if header[0] != 0x11 || header[1] != 0 {
+        return Err(Opaque::NotIp);
+    }
+    ppp(rest)
+}
