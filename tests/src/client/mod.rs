@@ -1,6 +1,7 @@
 //! Real clients, and what they see: the only judge of whether a gate works.
 
 pub mod curl;
+pub mod probe;
 pub mod socket;
 
 use std::fmt;

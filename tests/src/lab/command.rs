@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::Write as _;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use super::error::{LabError, Result};
@@ -143,14 +143,29 @@ impl Owned {
             .map_err(|error| LabError::io("signal", self.name.clone())(error.into()))
     }
 
-    /// Asks the process to end and waits; kills it when it does not end in time.
+    /// Asks the process to end, and waits for it.
     ///
     /// # Errors
-    /// Its state cannot be read.
-    pub fn end(mut self, patience: Duration) -> Result<()> {
+    /// It does not end in time (it is killed then), or its state cannot be read.
+    pub fn end(self, patience: Duration) -> Result<()> {
         self.signal(nix::sys::signal::Signal::SIGTERM)?;
+        self.wait(patience).map(drop)
+    }
+
+    /// Waits for the end of the process.
+    ///
+    /// # Errors
+    /// It does not end in time (it is killed then), or its state cannot be read.
+    pub fn wait(mut self, patience: Duration) -> Result<ExitStatus> {
         let deadline = Instant::now() + patience;
-        while self.is_running()? {
+        loop {
+            let state = self
+                .child
+                .try_wait()
+                .map_err(LabError::io("look at", self.name.clone()))?;
+            if let Some(status) = state {
+                return Ok(status);
+            }
             if Instant::now() > deadline {
                 return Err(LabError::TooLate {
                     what: format!("{} has not ended", self.name),
@@ -160,7 +175,6 @@ impl Owned {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(())
     }
 
     /// Kills the process with SIGKILL, as a crash would, and waits for its end.

@@ -30,6 +30,9 @@ pub struct Scenario {
     pub title: String,
     /// The policy: a file of `tests/policies`, without its extension.
     pub policy: String,
+    /// Play it in monitor mode, whatever the policy's file says.
+    #[serde(default)]
+    pub monitor: bool,
     /// The rows.
     #[serde(rename = "row")]
     pub rows: Vec<Row>,
@@ -76,6 +79,9 @@ pub struct Expect {
     /// The client must know within this many milliseconds.
     pub within_ms: Option<u64>,
 }
+
+/// The line of a policy that monitor mode replaces.
+const ENFORCE: &str = "mode = \"enforce\"";
 
 /// How a client goes to a destination.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -181,9 +187,20 @@ impl Scenario {
     /// The text of its policy.
     ///
     /// # Errors
-    /// No such file.
+    /// No such file, or monitor mode is asked of a policy that does not enforce.
     pub fn policy_text(&self) -> Result<String> {
-        policy_text(&self.policy)
+        let text = policy_text(&self.policy)?;
+        if !self.monitor {
+            return Ok(text);
+        }
+        let monitoring = text.replacen(ENFORCE, "mode = \"monitor\"", 1);
+        if monitoring == text {
+            return Err(LabError::Data {
+                file: format!("tests/policies/{}.toml", self.policy),
+                problem: format!("no line `{ENFORCE}` to put into monitor mode"),
+            });
+        }
+        Ok(monitoring)
     }
 
     /// The rows with their references resolved in a world.
