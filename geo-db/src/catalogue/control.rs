@@ -115,7 +115,7 @@ impl Catalogue {
     fn is_foreign_reach(&self, law: &Law) -> bool {
         let home = self.country(law.country).is_none_or(|country| {
             matches!(
-                country.regime,
+                country.regime_at(self.as_of),
                 Regime::France | Regime::FrenchOutermost | Regime::FrenchOverseas | Regime::Union
             )
         });

@@ -140,7 +140,7 @@ pub struct Service {
     pub anycast: bool,
     /// Qualifications of this very service, dated.
     pub qualifications: Vec<Qualification>,
-    /// Run by or for the French State.
+    /// Run by or for the French State, or itself qualified SecNumCloud.
     pub sovereign: bool,
     /// Ids of services to use in its place, best first.
     pub alternatives: Vec<Arc<str>>,
