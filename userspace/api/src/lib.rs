@@ -8,6 +8,7 @@
 
 pub mod client;
 mod connection;
+pub mod filter;
 pub mod frame;
 pub mod peer;
 pub mod rows;
@@ -17,6 +18,7 @@ pub mod watch;
 pub mod wire;
 
 pub use client::{Client, ClientError, ClientOptions, DEFAULT_SOCKET};
+pub use filter::{Filter, FilterError};
 pub use frame::{FrameError, MAX_FRAME_BYTES};
 pub use peer::Peer;
 pub use rows::{
