@@ -1,12 +1,15 @@
 //! `octroi-lab demo` in a real terminal: the dashboard shows live traffic, `q` ends everything.
 
 use std::io::{Read as _, Write as _};
+use std::num::NonZero;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use octroi_tests::lab::{Traces, wanted};
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 
+const ROWS: NonZero<u16> = NonZero::new(24).unwrap();
+const COLUMNS: NonZero<u16> = NonZero::new(80).unwrap();
 /// Building the lab, loading the atlas, drawing.
 const START: Duration = Duration::from_secs(40);
 const END: Duration = Duration::from_secs(20);
@@ -42,7 +45,7 @@ fn q_ends_the_demonstration_and_leaves_nothing() {
         }
     });
 
-    let mut screen = vt100::Parser::new(24, 80, 0);
+    let mut screen = vt100::Parser::new(ROWS, COLUMNS, 0);
     // Traffic of the lab is on the screen: an address or an operator of the scenario.
     read_until(&told, &mut screen, START, |text| {
         text.contains("10.10.0.10") || text.contains("ovh") || text.contains("microsoft")
