@@ -128,7 +128,7 @@ impl Policy {
             RULE_CONTROL => "control",
             RULE_GATEWAY => "gateway",
             RULE_NONE => "none",
-            _ => self.rule(number).map_or("unknown", |rule| &rule.id),
+            _ => self.rule(number).map_or("none", |rule| &rule.id),
         }
     }
 

@@ -64,7 +64,7 @@ const SPECIAL_USES: [(&str, SpecialUse); 7] = [
     ("reserved", SpecialUse::Reserved),
 ];
 /// Names the kernel's other deciders go by (`Policy::rule_name`).
-const RESERVED_IDS: [&str; 6] = ["default", "opaque", "control", "gateway", "none", "unknown"];
+const RESERVED_IDS: [&str; 5] = ["default", "opaque", "control", "gateway", "none"];
 
 impl Reader<'_, '_> {
     pub(super) fn rule(&mut self, at: Offset, table: &DeTable<'_>) -> Option<Rule> {
