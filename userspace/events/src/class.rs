@@ -2,7 +2,9 @@
 //!
 //! It is a label for people. Policies decide on the three axes themselves, never on this word.
 
+use jiff::civil::Date;
 use octroi_geo_db::profile::{CountryCode, HostingConfidence, Profile, Reach, SpecialUse};
+use octroi_geo_db::{Catalogue, Group};
 use serde::{Deserialize, Serialize};
 
 /// Membership of countries in the groups the class speaks of, at one date.
@@ -14,6 +16,37 @@ pub trait Regions {
     fn european(&self, country: CountryCode) -> bool;
     /// An adequacy decision of the Commission covers the country as a whole.
     fn adequate(&self, country: CountryCode) -> bool;
+}
+
+/// The catalogue's word on one day.
+#[derive(Clone, Copy, Debug)]
+pub struct CatalogueOn<'a> {
+    /// The catalogue.
+    pub catalogue: &'a Catalogue,
+    /// The day.
+    pub day: Date,
+}
+
+impl CatalogueOn<'_> {
+    fn contains(&self, groups: &[Group], country: CountryCode) -> bool {
+        groups
+            .iter()
+            .any(|group| self.catalogue.group_contains(*group, country, self.day))
+    }
+}
+
+impl Regions for CatalogueOn<'_> {
+    fn french(&self, country: CountryCode) -> bool {
+        self.contains(&[Group::Fr, Group::FrDrom, Group::FrOct], country)
+    }
+
+    fn european(&self, country: CountryCode) -> bool {
+        self.contains(&[Group::Eea], country)
+    }
+
+    fn adequate(&self, country: CountryCode) -> bool {
+        self.contains(&[Group::Adequate], country)
+    }
 }
 
 /// One word for what is known of a destination.
@@ -134,6 +167,117 @@ impl ResidencyClass {
             Self::Anycast => "anycast, hosted in no single country",
             Self::Unknown => "hosted in an unknown place",
             Self::Internal => "not on the Internet",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    fn class(
+        hosting: Option<&str>,
+        confidence: HostingConfidence,
+        control: Option<&str>,
+        reach: Reach,
+    ) -> ResidencyClass {
+        let code = |text: &str| text.parse::<CountryCode>().unwrap();
+        let mut profile = Profile::unknown();
+        profile.hosting.country = hosting.map(code);
+        profile.hosting.confidence = confidence;
+        profile.control.country = control.map(code);
+        profile.control.reach = reach;
+        let catalogue = Catalogue::embedded().unwrap();
+        let regions = CatalogueOn {
+            catalogue: &catalogue,
+            day: date(2026, 11, 21),
+        };
+        ResidencyClass::of(&profile, &regions)
+    }
+
+    #[test]
+    fn a_class_for_each_place_and_control() {
+        use HostingConfidence::{Anycast, Contested, Located, Unknown};
+        use Reach::{Controlled, NoneKnown, Presence};
+        use ResidencyClass as C;
+        let cases = [
+            (Some("FR"), Located, Some("FR"), NoneKnown, C::Fr),
+            (Some("RE"), Located, Some("FR"), NoneKnown, C::Fr),
+            (Some("PF"), Located, None, Reach::Unknown, C::Fr),
+            (
+                Some("FR"),
+                Located,
+                Some("US"),
+                Controlled,
+                C::FrHostedNoneuControl,
+            ),
+            (Some("FR"), Located, Some("FR"), Presence, C::Fr),
+            (Some("FR"), Located, Some("DE"), Controlled, C::Fr),
+            (Some("DE"), Located, Some("DE"), NoneKnown, C::Eu),
+            (Some("NO"), Located, Some("NO"), NoneKnown, C::Eu),
+            (
+                Some("IE"),
+                Located,
+                Some("US"),
+                Controlled,
+                C::EuHostedNoneuControl,
+            ),
+            (
+                Some("IE"),
+                Located,
+                Some("CN"),
+                Controlled,
+                C::EuHostedNoneuControl,
+            ),
+            (Some("CH"), Located, Some("CH"), NoneKnown, C::Adequate),
+            (Some("CH"), Located, Some("US"), Controlled, C::Adequate),
+            // Partial decisions cover recipients, not countries.
+            (Some("US"), Located, Some("US"), Controlled, C::ThirdCountry),
+            (Some("CN"), Located, Some("CN"), Controlled, C::ThirdCountry),
+            (Some("FR"), Contested, Some("FR"), NoneKnown, C::Contested),
+            (None, Anycast, Some("US"), Controlled, C::Anycast),
+            (None, Unknown, None, Reach::Unknown, C::Unknown),
+            (None, Located, None, Reach::Unknown, C::Unknown),
+        ];
+        for (hosting, confidence, control, reach, expected) in cases {
+            assert_eq!(
+                class(hosting, confidence, control, reach),
+                expected,
+                "{hosting:?} {confidence:?} {control:?} {reach:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn special_addresses_are_internal_or_unknown_whatever_else_is_said() {
+        let catalogue = Catalogue::embedded().unwrap();
+        let regions = CatalogueOn {
+            catalogue: &catalogue,
+            day: date(2026, 11, 21),
+        };
+        let mut profile = Profile::unknown();
+        profile.hosting.country = Some(CountryCode::FR);
+        profile.hosting.confidence = HostingConfidence::Located;
+        for (special, expected) in [
+            (SpecialUse::Private, ResidencyClass::Internal),
+            (SpecialUse::Loopback, ResidencyClass::Internal),
+            (SpecialUse::LinkLocal, ResidencyClass::Internal),
+            (SpecialUse::Multicast, ResidencyClass::Internal),
+            (SpecialUse::Documentation, ResidencyClass::Unknown),
+            (SpecialUse::Transition, ResidencyClass::Unknown),
+            (SpecialUse::Reserved, ResidencyClass::Unknown),
+        ] {
+            profile.special = Some(special);
+            assert_eq!(ResidencyClass::of(&profile, &regions), expected);
+        }
+    }
+
+    #[test]
+    fn words_in_json_are_the_names() {
+        for class in ResidencyClass::ALL {
+            let json = serde_json::to_string(&class).unwrap();
+            assert_eq!(json, format!("\"{}\"", class.name()));
         }
     }
 }

@@ -11,14 +11,17 @@
 //! renderer says what it could not express.
 
 pub mod class;
+pub mod eve;
+pub mod fold;
 pub mod identity;
 pub mod model;
 pub mod notice;
 pub mod residency;
+pub mod sink;
 pub mod stats;
 pub mod words;
 
-pub use class::{Regions, ResidencyClass};
+pub use class::{CatalogueOn, Regions, ResidencyClass};
 pub use identity::{Origin, flow_id};
 pub use model::{
     Alert, Conversation, EndReason, Event, EventKind, FlowRecord, FlowStage, Name, NameSource,
@@ -26,7 +29,7 @@ pub use model::{
 };
 pub use notice::{Level, Notice, NoticeKind};
 pub use residency::{
-    Alternative, BasisLine, Conflict, Counterfactual, Evidence, LawLine, Mode, Residency, RuleStep,
+    Alternative, BasisLine, Conflict, Counterfactual, Evidence, LawLine, Residency, RuleStep,
     Shadow,
 };
 pub use stats::{Counters, DirectionCounters, Named, SinkStatus, Stats};
@@ -36,3 +39,4 @@ pub use octroi_abi::verdict::Verdict;
 pub use octroi_geo_db::profile::{
     ControlBasis, CountryCode, HostingConfidence, Qualification, Reach,
 };
+pub use octroi_policy::Mode;

@@ -8,21 +8,12 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::profile::{ControlBasis, CountryCode, HostingConfidence, Qualification, Reach};
+use octroi_policy::Mode;
 use serde::{Deserialize, Serialize};
 
 use crate::class::ResidencyClass;
 use crate::model::NameSource;
 use crate::words;
-
-/// Whether verdicts are enforced.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Decided and recorded; every packet passes.
-    Monitor,
-    /// Decided and done.
-    Enforce,
-}
 
 /// One statement of a source that the decision rests on.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -174,7 +174,7 @@ mod tests {
             + counters.opaque.iter().map(|n| n.value).sum::<u64>()
             + counters.lost();
         let none = value(opaque_index(Opaque::None));
-        assert_eq!(all + none, (0..COUNTERS).map(value).sum());
+        assert_eq!(all + none, (0..COUNTERS).map(value).sum::<u64>());
     }
 
     #[test]

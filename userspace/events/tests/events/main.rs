@@ -1,0 +1,6 @@
+//! The crate from outside: what is rendered, and what reaches the sinks.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod eve;
+mod samples;
+mod sinks;
