@@ -4,6 +4,7 @@
 //! program of the workspace. Refuses to depend on anything that needs a C compiler, because
 //! `cargo xtask setup` is what installs one.
 
+mod bench;
 mod demo;
 mod lint;
 mod process;
@@ -31,6 +32,8 @@ enum Task {
     Test(test::Arguments),
     /// Check format and lints
     Lint,
+    /// Measure: pure code, and the kernel programs beside a no-op program (root)
+    Bench(bench::Arguments),
 }
 
 fn main() -> Result<()> {
@@ -39,5 +42,6 @@ fn main() -> Result<()> {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
+        Task::Bench(arguments) => bench::run(&arguments),
     }
 }

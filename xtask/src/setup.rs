@@ -1,6 +1,5 @@
 //! `cargo xtask setup`: installs what is missing, says what it does, does nothing twice.
 
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -20,14 +19,14 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("ps", "procps"),
 ];
 
-/// Files that tell that a package of the kernel object's toolchain is there.
-const KERNEL_TOOLCHAIN: [(&str, &str); 6] = [
-    ("/usr/bin/rustc", "rustc-web"),
-    ("/usr/share/doc/rust-web-src", "rust-web-src"),
-    ("/usr/lib/llvm-22/bin/llvm-config", "llvm-22-dev"),
-    ("/usr/share/doc/libpolly-22-dev", "libpolly-22-dev"),
-    ("/usr/include/zlib.h", "zlib1g-dev"),
-    ("/usr/include/zstd.h", "libzstd-dev"),
+/// Debian packages of the kernel object's toolchain.
+const KERNEL_TOOLCHAIN: [&str; 6] = [
+    "rustc-web",
+    "rust-web-src",
+    "llvm-22-dev",
+    "libpolly-22-dev",
+    "zlib1g-dev",
+    "libzstd-dev",
 ];
 
 /// The linker must match the LLVM of the compiler that builds the kernel object (22).
@@ -53,9 +52,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     if arguments.kernel_toolchain {
         missing.extend(
             KERNEL_TOOLCHAIN
-                .iter()
-                .filter(|(file, _)| !Path::new(file).exists())
-                .map(|(_, package)| *package),
+                .into_iter()
+                .filter(|package| !is_installed(package)),
         );
     }
     let nothing = missing.is_empty();
@@ -75,6 +73,11 @@ fn missing_programs() -> Vec<&'static str> {
         .collect();
     packages.dedup();
     packages
+}
+
+fn is_installed(package: &str) -> bool {
+    output(Command::new("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package]))
+        .is_some_and(|status| status == "installed")
 }
 
 fn install_packages(packages: &[&str]) -> Result<()> {
