@@ -45,3 +45,26 @@ fn main() -> Result<()> {
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_holds_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_headless_demonstration_has_no_time_limit() {
+        let words = ["xtask", "demo", "--headless", "--seconds", "5"];
+        assert!(Arguments::try_parse_from(words).is_err());
+    }
+
+    #[test]
+    fn what_follows_two_dashes_is_the_runner_s() {
+        let words = ["xtask", "test", "--", "-p", "octroi-policy"];
+        assert!(Arguments::try_parse_from(words).is_ok());
+    }
+}
