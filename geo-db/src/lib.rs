@@ -6,8 +6,12 @@
 //! Depends on `octroi-abi` for that shape. Refuses to depend on the network, on policies (an atlas
 //! says what is, never what is allowed) and on the kernel.
 
+pub mod atlas;
+pub mod build;
 pub mod catalogue;
 pub mod profile;
+pub mod source;
 
+pub use atlas::{AsInfo, Atlas, AtlasError, AtlasMeta, Axis, Claim, Dossier, KernelTables, Layers};
 pub use catalogue::{Catalogue, CatalogueError, Group};
 pub use octroi_abi::atlas::{CLASS_MAX, CLASS_UNKNOWN, ClassId};
