@@ -295,9 +295,10 @@ impl<A: Address> Compiler<'_, A> {
                 continue;
             };
             let piece = self.family.locations[index].find(self.address);
+            let around = network_within(self.address, piece.first, piece.last);
             let known = self.atlas.facts.country(*value).is_some();
             let claim = self.claim(Axis::Hosting, country.as_str(), &source.id, source.date);
-            claim.reference = text(network_within_piece(piece.first, piece.last));
+            claim.reference = text(around);
             claim.won = hosting_by == HostingBy::Location(index);
             claim.note = match hosting_by {
                 _ if !is_place => Some("special-use space is no place".to_owned()),
@@ -422,10 +423,6 @@ impl<A: Address> Compiler<'_, A> {
             });
         }
     }
-}
-
-fn network_within_piece<A: Address>(first: A, last: A) -> Option<IpNet> {
-    network_within(first, first, last)
 }
 
 fn text(network: Option<IpNet>) -> String {

@@ -1,110 +1,103 @@
-//! Finding the piece around an address in three dependent loads and a short search.
+//! Finding the piece around an address in a few dependent loads and a short search.
 //!
-//! The first 16 bits select a bucket. A bucket with many pieces is cut again by the bits that
-//! follow, as many as it needs: routed IPv6 space lies within few buckets.
+//! The first 16 bits select a slot. A slot with many pieces is cut again by the bits that follow,
+//! as many as it needs, and so on: routed IPv6 space lies within few /16, and some /32 are cut
+//! finer than others.
 
 use super::range::{Address, Partition};
 
 const TOP_BITS: u32 = 16;
-/// A bucket with more pieces than this is cut again.
+/// A slot with more pieces than this is cut again.
 const SEARCHED_PIECES: usize = 8;
-const MAX_SUB_BITS: u32 = 16;
+const MAX_CUT_BITS: u32 = 16;
+/// Bits of [`Slot::cut`] that hold the width of the cut.
+const WIDTH_BITS: u32 = 5;
+const WIDTH_MASK: u32 = (1 << WIDTH_BITS) - 1;
 
+/// Part of the address space.
 #[derive(Clone, Copy, Default)]
-struct Bucket {
-    /// First piece that starts in the bucket, or, with `sub_bits`, its first slot in `slots`.
+struct Slot {
+    /// The first piece that starts in it or later.
     first: u32,
-    /// Bits that cut the bucket again; 0: not cut.
-    sub_bits: u32,
+    /// Zero: not cut. Else the number of bits that cut it and, above them, its first sub-slot.
+    cut: u32,
 }
 
 /// An index over the starts of one partition.
-pub(crate) struct Index {
-    /// One for each value of the first 16 bits, and one past the end.
-    buckets: Vec<Bucket>,
-    /// For each slot of a cut bucket the first piece that starts in it, and one past the end.
-    slots: Vec<u32>,
+pub(crate) struct Index<A: Address> {
+    /// The leading bits of each start: half the memory of the starts, so that twice as many are
+    /// in the cache.
+    keys: Vec<A::Key>,
+    /// Every cut has a slot past its end, which says where its last slot ends.
+    slots: Vec<Slot>,
 }
 
-impl Index {
-    pub(crate) fn new<A: Address, V: Copy + Eq + Default>(partition: &Partition<A, V>) -> Self {
-        let starts = partition.starts();
-        let count = 1_usize << TOP_BITS;
-        let mut buckets = Vec::with_capacity(count + 1);
-        let mut slots = Vec::new();
-        let mut at = 0;
-        for bucket in 0..count {
+impl<A: Address> Index<A> {
+    pub(crate) fn new<V: Copy + Eq + Default>(partition: &Partition<A, V>) -> Self {
+        let mut index = Self {
+            keys: partition.starts().iter().map(|start| start.key()).collect(),
+            slots: Vec::new(),
+        };
+        index.cut(partition.starts(), 0, partition.len(), 0, TOP_BITS);
+        index
+    }
+
+    /// Cuts the space of the pieces `low..high`, which agree on the first `skip` bits, by the next
+    /// `width` bits. Returns the position of the first slot.
+    fn cut(&mut self, starts: &[A], low: usize, high: usize, skip: u32, width: u32) -> usize {
+        let count = 1_usize << width;
+        let base = self.slots.len();
+        self.slots.resize(base + count + 1, Slot::default());
+        let mut at = low;
+        for number in 0..count {
             let first = at;
-            while starts
-                .get(at)
-                .is_some_and(|start| start.bits(0, TOP_BITS) == bucket)
-            {
+            while at < high && starts[at].bits(skip, width) == number {
                 at += 1;
             }
-            let pieces = starts.get(first..at).unwrap_or_default();
-            if pieces.len() <= SEARCHED_PIECES {
-                buckets.push(Bucket {
-                    first: number(first),
-                    sub_bits: 0,
-                });
+            self.slots[base + number].first = position(first);
+            let pieces = at - first;
+            let left = A::BITS - skip - width;
+            if pieces <= SEARCHED_PIECES || left == 0 {
                 continue;
             }
             // About two pieces to a slot when they are spread evenly.
-            let sub_bits = (pieces.len() / 2)
-                .ilog2()
-                .clamp(1, MAX_SUB_BITS.min(A::BITS - TOP_BITS));
-            buckets.push(Bucket {
-                first: number(slots.len()),
-                sub_bits,
-            });
-            let mut piece = 0;
-            for slot in 0..=(1_usize << sub_bits) {
-                while pieces
-                    .get(piece)
-                    .is_some_and(|start| start.bits(TOP_BITS, sub_bits) < slot)
-                {
-                    piece += 1;
-                }
-                slots.push(number(first + piece));
-            }
+            let sub_width = (pieces.ilog2() - 1).clamp(1, MAX_CUT_BITS.min(left));
+            let sub_base = self.cut(starts, first, at, skip + width, sub_width);
+            self.slots[base + number].cut = (position(sub_base) << WIDTH_BITS) | sub_width;
         }
-        buckets.push(Bucket {
-            first: number(at),
-            sub_bits: 0,
-        });
-        Self { buckets, slots }
+        self.slots[base + count].first = position(high);
+        base
     }
 
     /// The position in `starts` of the piece around `address`.
     #[inline]
-    pub(crate) fn find<A: Address>(&self, starts: &[A], address: A) -> usize {
-        let top = address.bits(0, TOP_BITS);
-        let bucket = self.buckets[top];
-        let (low, high) = if bucket.sub_bits == 0 {
-            (bucket.first as usize, self.end(top))
-        } else {
-            let slot = bucket.first as usize + address.bits(TOP_BITS, bucket.sub_bits);
-            (self.slots[slot] as usize, self.slots[slot + 1] as usize)
-        };
-        // Pieces before `low` start before the address; the one around it may be among them.
-        let within = &starts[low..high];
-        (low + within.partition_point(|start| *start <= address)).saturating_sub(1)
-    }
-
-    /// First piece after the bucket `top`, which is not cut.
-    #[inline]
-    fn end(&self, top: usize) -> usize {
-        let next = self.buckets[top + 1];
-        if next.sub_bits == 0 {
-            next.first as usize
-        } else {
-            self.slots[next.first as usize] as usize
+    pub(crate) fn find(&self, starts: &[A], address: A) -> usize {
+        let mut skip = TOP_BITS;
+        let mut at = address.bits(0, TOP_BITS);
+        let mut slot = self.slots[at];
+        while slot.cut != 0 {
+            let width = slot.cut & WIDTH_MASK;
+            at = (slot.cut >> WIDTH_BITS) as usize + address.bits(skip, width);
+            slot = self.slots[at];
+            skip += width;
         }
+        let low = slot.first as usize;
+        let high = self.slots[at + 1].first as usize;
+        let key = address.key();
+        let keys = &self.keys[low..high];
+        let mut before = keys.iter().filter(|other| **other <= key).count();
+        // Where leading bits are equal the others decide.
+        while before > 0 && keys[before - 1] == key && starts[low + before - 1] > address {
+            before -= 1;
+        }
+        // The piece around the address may start before the slot.
+        (low + before).saturating_sub(1)
     }
 }
 
-/// Partitions have fewer than 2^32 pieces: a file of that many is refused when it is read.
-fn number(value: usize) -> u32 {
+/// Fits: there are fewer than 2^27 slots and pieces, a file of that many is refused when it is
+/// read.
+fn position(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
 

@@ -1,5 +1,8 @@
 //! The atlas in the shapes that the kernel programs walk ([`octroi_abi::atlas`]).
 
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash};
+
 use octroi_abi::atlas::{
     ClassId, SLOTS, V4_OVERFLOW, V4_OVERFLOW_BLOCKS, V4_ROWS, V6_CHILD, V6_NODES, V6_ROOT_NODES,
 };
@@ -75,134 +78,226 @@ type Rows = Vec<[u16; SLOTS]>;
 
 fn direct_table(pieces: &Partition<u32, ClassId>) -> Result<(Rows, Rows), AtlasError> {
     let mut rows: Rows = vec![[0; SLOTS]; V4_ROWS as usize];
-    let mut blocks: Rows = Vec::new();
+    let mut blocks = Blocks::default();
     let slots = rows.as_flattened_mut();
     for piece in pieces.pieces() {
         let (first, last) = ((piece.first >> 8) as usize, (piece.last >> 8) as usize);
         let (low, high) = ((piece.first & 0xff) as usize, (piece.last & 0xff) as usize);
-        if first == last {
-            if low == 0 && high == 0xff {
-                slots[first] = piece.value;
-            } else {
-                overflow(&mut slots[first], &mut blocks)?[low..=high].fill(piece.value);
-            }
+        let mut whole = first..last + 1;
+        if first == last && (low != 0 || high != 0xff) {
+            blocks.of_slot(first)[low..=high].fill(piece.value);
             continue;
         }
-        let mut whole = first..last + 1;
         if low != 0 {
-            overflow(&mut slots[first], &mut blocks)?[low..].fill(piece.value);
+            blocks.of_slot(first)[low..].fill(piece.value);
             whole.start += 1;
         }
         if high != 0xff {
-            overflow(&mut slots[last], &mut blocks)?[..=high].fill(piece.value);
+            blocks.of_slot(last)[..=high].fill(piece.value);
             whole.end -= 1;
         }
         slots[whole].fill(piece.value);
     }
-    Ok((rows, blocks))
+    let (shared, needed) = share(&blocks.blocks);
+    if needed > V4_OVERFLOW_BLOCKS as usize {
+        return Err(AtlasError::Bound {
+            what: "distinct IPv4 blocks for prefixes longer than /24",
+            needed,
+            limit: V4_OVERFLOW_BLOCKS as usize,
+            remedy: "leave out sources with very long prefixes",
+        });
+    }
+    let mut overflow = Vec::with_capacity(needed);
+    for ((slot, block), number) in blocks.slots.iter().zip(&blocks.blocks).zip(&shared) {
+        if *number == overflow.len() {
+            overflow.push(*block);
+        }
+        // Within the bound, which leaves the flag's bit free.
+        slots[*slot] = V4_OVERFLOW | u16::try_from(*number).unwrap_or(0);
+    }
+    Ok((rows, overflow))
 }
 
-/// The overflow block of a slot, made when there is none yet. The pieces cover every address, so
-/// each of its entries is filled in the end.
-fn overflow<'a>(slot: &mut u16, blocks: &'a mut Rows) -> Result<&'a mut [u16; SLOTS], AtlasError> {
-    let number = if *slot & V4_OVERFLOW == 0 {
-        let number = blocks.len();
-        let fits = u16::try_from(number)
-            .ok()
-            .filter(|number| *number < V4_OVERFLOW);
-        let Some(short) = fits.filter(|_| number < V4_OVERFLOW_BLOCKS as usize) else {
-            return Err(AtlasError::Bound {
-                what: "IPv4 blocks for prefixes longer than /24",
-                needed: number + 1,
-                limit: V4_OVERFLOW_BLOCKS as usize,
-                remedy: "leave out sources with very long prefixes",
-            });
-        };
-        *slot = V4_OVERFLOW | short;
-        blocks.push([0; SLOTS]);
-        number
-    } else {
-        usize::from(*slot & !V4_OVERFLOW)
-    };
-    Ok(&mut blocks[number])
+/// Overflow blocks while the table is filled, each with the slot that it stands for. Pieces come
+/// in order, so the block of a slot is the last one or a new one.
+#[derive(Default)]
+struct Blocks {
+    slots: Vec<usize>,
+    blocks: Rows,
 }
 
-fn trie(pieces: &Partition<u128, ClassId>) -> Result<Vec<[u32; SLOTS]>, AtlasError> {
+impl Blocks {
+    /// The block of a slot. The pieces cover every address, so each entry is filled in the end.
+    fn of_slot(&mut self, slot: usize) -> &mut [u16; SLOTS] {
+        if self.slots.last() != Some(&slot) {
+            self.slots.push(slot);
+            self.blocks.push([0; SLOTS]);
+        }
+        let last = self.blocks.len() - 1;
+        &mut self.blocks[last]
+    }
+}
+
+/// Numbers equal blocks alike, in the order in which they first come up. Returns the number of
+/// each block, and how many numbers there are.
+fn share<T: Hash + Eq>(blocks: &[T]) -> (Vec<usize>, usize) {
+    let mut numbers: HashMap<&T, usize, foldhash::fast::RandomState> = HashMap::default();
+    let of_each = blocks
+        .iter()
+        .map(|block| {
+            let next = numbers.len();
+            *numbers.entry(block).or_insert(next)
+        })
+        .collect();
+    (of_each, numbers.len())
+}
+
+type Nodes = Vec<[u32; SLOTS]>;
+
+fn trie(pieces: &Partition<u128, ClassId>) -> Result<Nodes, AtlasError> {
     let mut nodes = vec![[0; SLOTS]; V6_ROOT_NODES as usize];
     for piece in pieces.pieces() {
-        // The root spans the first two bytes: walk it as one level of 65,536 slots.
-        let (first, last) = ((piece.first >> 112) as usize, (piece.last >> 112) as usize);
-        let rest = u128::MAX >> 16;
-        let (low, high) = (piece.first & rest, piece.last & rest);
+        // The root spans the first two bytes: it is one level of 65,536 slots.
         let class = u32::from(piece.value);
-        if first == last {
-            if low == 0 && high == rest {
-                nodes.as_flattened_mut()[first] = class;
-            } else {
-                fill(&mut nodes, first, 2, low, high, class)?;
-            }
-            continue;
-        }
-        let mut whole = first..last + 1;
-        if low != 0 {
-            fill(&mut nodes, first, 2, low, rest, class)?;
-            whole.start += 1;
-        }
-        if high != rest {
-            fill(&mut nodes, last, 2, 0, high, class)?;
-            whole.end -= 1;
-        }
-        nodes.as_flattened_mut()[whole].fill(class);
+        fill(&mut nodes, Span::root(piece.first, piece.last), class)?;
+    }
+    let nodes = share_nodes(nodes);
+    if nodes.len() > V6_NODES as usize {
+        return Err(too_many_nodes(nodes.len()));
     }
     Ok(nodes)
 }
 
-/// Fills `low..=high`, part of what the slot at `position` (counted over all nodes) stands for.
-/// `depth` bytes of the address are spent: `low` and `high` have `16 - depth` bytes.
-fn fill(
-    nodes: &mut Vec<[u32; SLOTS]>,
-    position: usize,
-    depth: u32,
+fn too_many_nodes(needed: usize) -> AtlasError {
+    AtlasError::Bound {
+        what: "IPv6 nodes",
+        needed,
+        limit: V6_NODES as usize,
+        remedy: "leave out sources with very long prefixes",
+    }
+}
+
+/// Part of what one level of the trie stands for.
+struct Span {
+    /// Position of the level's first slot, counted over all nodes.
+    base: usize,
+    /// Bits of the address below a slot of the level.
+    shift: u32,
+    /// First address, without the bits above the level.
     low: u128,
+    /// Last address, without the bits above the level.
     high: u128,
+}
+
+impl Span {
+    const fn root(low: u128, high: u128) -> Self {
+        Self {
+            base: 0,
+            shift: 112,
+            low,
+            high,
+        }
+    }
+}
+
+/// Fills a span with a class, one level down where it ends within a slot.
+fn fill(nodes: &mut Nodes, span: Span, class: u32) -> Result<(), AtlasError> {
+    let rest = (1_u128 << span.shift) - 1;
+    let slot = |address: u128| span.base + (address >> span.shift) as usize;
+    let (first, last) = (slot(span.low), slot(span.high));
+    let (low, high) = (span.low & rest, span.high & rest);
+    let mut whole = first..last + 1;
+    if first == last && (low != 0 || high != rest) {
+        return fill_below(nodes, first, span.shift, (low, high), class);
+    }
+    if low != 0 {
+        fill_below(nodes, first, span.shift, (low, rest), class)?;
+        whole.start += 1;
+    }
+    if high != rest {
+        fill_below(nodes, last, span.shift, (0, high), class)?;
+        whole.end -= 1;
+    }
+    nodes.as_flattened_mut()[whole].fill(class);
+    Ok(())
+}
+
+/// Fills part of what the slot at `position` stands for, in its child node, made when there is
+/// none yet.
+fn fill_below(
+    nodes: &mut Nodes,
+    position: usize,
+    shift: u32,
+    (low, high): (u128, u128),
     class: u32,
 ) -> Result<(), AtlasError> {
+    /// Before equal nodes are shared; more would be gigabytes.
+    const UNSHARED_LIMIT: usize = 4 * V6_NODES as usize;
     let slot = nodes.as_flattened_mut()[position];
     let node = if slot & V6_CHILD == 0 {
         let node = nodes.len();
-        let Some(short) = u32::try_from(node).ok().filter(|node| *node < V6_NODES) else {
-            return Err(AtlasError::Bound {
-                what: "IPv6 nodes",
-                needed: node + 1,
-                limit: V6_NODES as usize,
-                remedy: "leave out sources with very long prefixes",
-            });
-        };
-        nodes.as_flattened_mut()[position] = V6_CHILD | short;
+        let number = u32::try_from(node).unwrap_or(u32::MAX);
+        if node >= UNSHARED_LIMIT {
+            return Err(too_many_nodes(node + 1));
+        }
+        nodes.as_flattened_mut()[position] = V6_CHILD | number;
         nodes.push([0; SLOTS]);
         node
     } else {
         (slot & !V6_CHILD) as usize
     };
-    let base = node * SLOTS;
-    let shift = 8 * (15 - depth);
-    let rest = (1_u128 << shift) - 1;
-    let (first, last) = ((low >> shift) as usize, (high >> shift) as usize);
-    let (low_rest, high_rest) = (low & rest, high & rest);
-    if first == last && (low_rest != 0 || high_rest != rest) {
-        return fill(nodes, base + first, depth + 1, low_rest, high_rest, class);
+    let span = Span {
+        base: node * SLOTS,
+        shift: shift - 8,
+        low,
+        high,
+    };
+    fill(nodes, span, class)
+}
+
+/// Makes equal nodes one: whole subtrees repeat, such as the customers of one network. A child
+/// comes after its parent, so that from the end on children are shared before parents are
+/// compared.
+fn share_nodes(mut nodes: Nodes) -> Nodes {
+    let root = V6_ROOT_NODES as usize;
+    let state = foldhash::fast::RandomState::default();
+    let mut by_hash: HashMap<u64, usize, foldhash::fast::RandomState> = HashMap::default();
+    // The node that stands for each node.
+    let mut same: Vec<usize> = (0..nodes.len()).collect();
+    for index in (root..nodes.len()).rev() {
+        redirect(&mut nodes[index], &same);
+        let known = *by_hash.entry(state.hash_one(nodes[index])).or_insert(index);
+        // Two nodes of one hash that differ both stay: rare and harmless.
+        if nodes[known] == nodes[index] {
+            same[index] = known;
+        }
     }
-    let mut whole = first..last + 1;
-    if low_rest != 0 {
-        fill(nodes, base + first, depth + 1, low_rest, rest, class)?;
-        whole.start += 1;
+    for node in &mut nodes[..root] {
+        redirect(node, &same);
     }
-    if high_rest != rest {
-        fill(nodes, base + last, depth + 1, 0, high_rest, class)?;
-        whole.end -= 1;
+    let mut numbers = vec![0; nodes.len()];
+    let mut kept = Vec::with_capacity(by_hash.len() + root);
+    for (index, node) in nodes.into_iter().enumerate() {
+        if same[index] == index {
+            numbers[index] = kept.len();
+            kept.push(node);
+        }
     }
-    nodes[node][whole].fill(class);
-    Ok(())
+    for node in &mut kept {
+        redirect(node, &numbers);
+    }
+    kept
+}
+
+/// Renumbers the children of a node.
+fn redirect(node: &mut [u32; SLOTS], numbers: &[usize]) {
+    for slot in node.iter_mut().filter(|slot| **slot & V6_CHILD != 0) {
+        let number = numbers.get((*slot & !V6_CHILD) as usize).copied();
+        *slot = V6_CHILD
+            | number
+                .and_then(|number| u32::try_from(number).ok())
+                .unwrap_or(0);
+    }
 }
 
 #[cfg(test)]
@@ -248,18 +343,58 @@ mod tests {
 
     #[test]
     fn more_blocks_than_there_are_is_an_error() {
-        let every_second: Vec<_> = (0..32_769_u32)
+        // Classes spell the slot's number, so that no two blocks are equal.
+        let spelled = |number: u32, place: u32| u16::try_from((number >> (8 * place)) & 0xff);
+        let blocks: Vec<_> = (0..32_769_u32)
+            .flat_map(|number| {
+                (0..2).map(move |place| {
+                    let address = (number << 8) | (2 * place);
+                    (
+                        address,
+                        address,
+                        1 + spelled(number, place).expect("a byte"),
+                    )
+                })
+            })
+            .collect();
+        let error = KernelTables::new(&partition(&blocks), &Partition::silent())
+            .expect_err("one block too many");
+        assert!(
+            error.to_string().contains("needs 32769 distinct"),
+            "{error}"
+        );
+        let nodes: Vec<_> = (0..65_281_u128)
+            .flat_map(|number| {
+                (0..2_u32).map(move |place| {
+                    let address = (number << 104) | (u128::from(2 * place) << 96);
+                    let class = u16::try_from((number >> (8 * place)) & 0xff).expect("a byte");
+                    (address, address, 1 + class)
+                })
+            })
+            .collect();
+        let error = KernelTables::new(&Partition::silent(), &partition(&nodes))
+            .expect_err("too many nodes");
+        assert!(error.to_string().contains("IPv6 nodes"), "{error}");
+    }
+
+    #[test]
+    fn equal_blocks_and_subtrees_are_stored_once() {
+        let v4: Vec<_> = (0..1000_u32)
             .map(|number| (number << 8, number << 8, 1))
             .collect();
-        let error = KernelTables::new(&partition(&every_second), &Partition::silent())
-            .expect_err("one block too many");
-        assert!(error.to_string().contains("hold 32768"), "{error}");
-        let every_node: Vec<_> = (0..65_281_u128)
-            .map(|number| (number << 104, number << 104, 1))
+        let v6: Vec<_> = (0..1000_u128)
+            .map(|number| (number << 96, number << 96, 1))
             .collect();
-        let error = KernelTables::new(&Partition::silent(), &partition(&every_node))
-            .expect_err("one node too many");
-        assert!(error.to_string().contains("IPv6 nodes"), "{error}");
+        let (v4, v6) = (partition(&v4), partition(&v6));
+        let tables = KernelTables::new(&v4, &v6).expect("within bounds");
+        assert_eq!(tables.v4_overflow.len(), 1);
+        // Four nodes for 32 bits, of which the last but one repeats; then one for each byte below.
+        assert!(
+            tables.v6_nodes.len() < 256 + 30,
+            "{}",
+            tables.v6_nodes.len()
+        );
+        agree(&v4, &v6, &[]);
     }
 
     #[test]

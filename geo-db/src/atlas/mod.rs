@@ -47,9 +47,9 @@ const EMBEDDED: &[u8] = include_bytes!("../../data/atlas.bin");
 const EMBEDDED_NAME: &str = "(embedded)";
 
 /// One family's table from address to class.
-struct Table<A> {
+struct Table<A: Address> {
     classes: Partition<A, ClassId>,
-    index: Index,
+    index: Index<A>,
 }
 
 impl<A: Address> Table<A> {

@@ -10,6 +10,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// One family's addresses as integers.
 pub trait Address: Copy + Ord + Debug + Send + Sync + 'static {
+    /// The leading bits of an address, at most 64: what an index compares first.
+    type Key: Copy + Ord + Send + Sync + 'static;
     /// Bits of an address.
     const BITS: u32;
     /// The first address.
@@ -29,11 +31,14 @@ pub trait Address: Copy + Ord + Debug + Send + Sync + 'static {
     fn to_ip(self) -> IpAddr;
     /// From an address; `None` when it is of the other family.
     fn from_ip(address: IpAddr) -> Option<Self>;
+    /// The leading bits.
+    fn key(self) -> Self::Key;
     /// `count` bits (at most 24) that follow the first `skip` bits, as a number.
     fn bits(self, skip: u32, count: u32) -> usize;
 }
 
 impl Address for u32 {
+    type Key = u32;
     const BITS: u32 = 32;
     const MIN: Self = 0;
     const MAX: Self = u32::MAX;
@@ -59,6 +64,9 @@ impl Address for u32 {
             IpAddr::V6(_) => None,
         }
     }
+    fn key(self) -> u32 {
+        self
+    }
     fn bits(self, skip: u32, count: u32) -> usize {
         // Two shifts, because a shift by the whole width is not defined (count = 0).
         (((self << skip) >> 1) >> (31 - count)) as usize
@@ -66,6 +74,7 @@ impl Address for u32 {
 }
 
 impl Address for u128 {
+    type Key = u64;
     const BITS: u32 = 128;
     const MIN: Self = 0;
     const MAX: Self = u128::MAX;
@@ -90,6 +99,9 @@ impl Address for u128 {
             IpAddr::V6(address) => Some(address.into()),
             IpAddr::V4(_) => None,
         }
+    }
+    fn key(self) -> u64 {
+        (self >> 64) as u64
     }
     fn bits(self, skip: u32, count: u32) -> usize {
         (((self << skip) >> 1) >> (127 - count)) as usize
