@@ -1,0 +1,44 @@
+//! Asking the daemon why.
+
+use octroi_api::{Client, ClientError, ClientOptions, ErrorCode, ExplainRequest};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::adapter;
+use crate::message::Message;
+use crate::model::reason::Reason;
+use crate::model::row::FlowRow;
+
+/// Asks for the reason of a flow, on a connection of its own, and sends the answer as a message.
+pub(super) async fn ask(options: ClientOptions, flow: FlowRow, answers: UnboundedSender<Message>) {
+    let answer = reason(&options, &flow)
+        .await
+        .map(Box::new)
+        .map_err(|error| error.to_string());
+    // A closed channel is the end of the dashboard.
+    let _ = answers.send(Message::Reason(flow.id, answer));
+}
+
+async fn reason(options: &ClientOptions, flow: &FlowRow) -> Result<Reason, ClientError> {
+    let mut client = Client::connect(options).await?;
+    if let Some(number) = adapter::flow_number(&flow.id) {
+        match client.flow(number).await {
+            Ok(detail) => return Ok(adapter::flow_reason(&detail)),
+            Err(ClientError::Refused(error)) if error.code == ErrorCode::NotFound => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let explained = client
+        .explain(ExplainRequest {
+            destination: flow.destination,
+            name: flow.name.clone(),
+            source: Some(flow.source),
+            zone: None,
+            protocol: adapter::protocol_number(&flow.protocol),
+            port: Some(flow.destination_port),
+        })
+        .await?;
+    Ok(Reason {
+        note: Some("the flow has ended: this is what would be decided now".to_owned()),
+        ..adapter::reason(&explained.residency)
+    })
+}

@@ -1,0 +1,6 @@
+//! What the tests and the demonstration share.
+
+pub(crate) mod fake;
+mod places;
+pub(crate) mod reasons;
+pub(crate) mod sample;
