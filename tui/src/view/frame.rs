@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::regions::Regions;
-use super::text::{after, columns, number, put, put_right, row, span, time_of_day};
+use super::text::{after, columns, number, put, put_right, row, short, span, time_of_day};
 use super::theme::Look;
 use crate::layout::Areas;
 use crate::message::{Key, Target};
@@ -54,7 +54,7 @@ pub(crate) fn header(
         );
         rest = after(rest, used);
     }
-    let mut items = state(model, look);
+    let mut items = state(model, look, wide);
     let width = |items: &[Item]| {
         items
             .iter()
@@ -85,7 +85,7 @@ struct Item {
     rank: u8,
 }
 
-fn state(model: &Model, look: Look) -> Vec<Item> {
+fn state(model: &Model, look: Look, wide: bool) -> Vec<Item> {
     let mut items = Vec::new();
     let mut item = |text: String, style: Style, rank: u8| {
         if !text.trim().is_empty() {
@@ -95,11 +95,11 @@ fn state(model: &Model, look: Look) -> Vec<Item> {
     let status = &model.status;
     let lost = model.lost();
     if lost > 0 {
-        item(format!(" LOST {} ", number(lost)), look.alarm(), 0);
+        item(format!("LOST {}", short(lost)), look.alarm(), 0);
     }
     if let Some(frozen) = &model.frozen {
         let since = span(model.now_ms - frozen.since_ms);
-        item(format!(" FROZEN {since} "), look.badge(), 0);
+        item(format!("FROZEN {since}"), look.badge(), 0);
     }
     if model.masked {
         item("MASKED".to_owned(), look.doubt(), 2);
@@ -109,7 +109,8 @@ fn state(model: &Model, look: Look) -> Vec<Item> {
         Connection::Up => item("● up".to_owned(), look.good(), 1),
         Connection::Connecting => item("○ connecting".to_owned(), look.doubt(), 0),
         Connection::Down { retry_seconds, .. } => {
-            item(format!("○ away, retry {retry_seconds} s"), look.bad(), 0);
+            let retry = if wide { ", retry" } else { "" };
+            item(format!("○ away{retry} {retry_seconds} s"), look.bad(), 0);
         }
     }
     match status.enforcing {

@@ -138,6 +138,22 @@ pub(crate) fn number(count: u64) -> String {
     out
 }
 
+/// A number in at most six columns: `9 999`, `12k`, `3M`.
+#[must_use]
+pub(crate) fn short(count: u64) -> String {
+    const UNITS: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
+    if count < 10_000 {
+        return number(count);
+    }
+    let mut count = count / 1_000;
+    let mut unit = 0;
+    while count >= 10_000 && unit + 1 < UNITS.len() {
+        count /= 1_000;
+        unit += 1;
+    }
+    format!("{count}{}", UNITS[unit])
+}
+
 /// A duration in at most six columns: `0:31`, `59:59`, `3h04`, `12d03h`.
 #[must_use]
 pub(crate) fn span(milliseconds: i64) -> String {
@@ -210,6 +226,9 @@ mod tests {
         assert_eq!(span(90_000_000), "1d01h");
         assert_eq!(number(48_211), "48 211");
         assert_eq!(number(7), "7");
+        assert_eq!(short(9_999), "9 999");
+        assert_eq!(short(12_345), "12k");
+        assert_eq!(short(u64::MAX), "18E");
         assert_eq!(time_of_day(1_795_262_671_000), "12:04:31");
         assert_eq!(time_of_day(i64::MAX), "--:--:--");
     }
