@@ -33,6 +33,8 @@ impl LinkType {
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.
     pub const IPV6: Self = Self(229);
+    /// IP over InfiniBand.
+    pub const IPOIB: Self = Self(242);
     /// Linux "cooked" capture, version 2.
     pub const LINUX_SLL2: Self = Self(276);
 
@@ -55,6 +57,7 @@ impl LinkType {
             Self::LINUX_SLL => "LINUX_SLL",
             Self::IPV4 => "IPV4",
             Self::IPV6 => "IPV6",
+            Self::IPOIB => "IPOIB",
             Self::LINUX_SLL2 => "LINUX_SLL2",
             _ => return None,
         })

@@ -4,12 +4,21 @@ use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
 use octroi_abi::flow::FRAGMENTS_ENTRIES;
+use octroi_abi::opaque::Opaque;
 
 use super::{flow_ports, mapped};
 use crate::packet::Parsed;
 
-/// Source port, destination port, and the protocol behind the extension headers.
-type Ports = (u16, u16, u8);
+/// What the first fragment tells of its datagram.
+#[derive(Clone, Copy)]
+struct First {
+    source_port: u16,
+    destination_port: u16,
+    /// The one behind the extension headers.
+    protocol: u8,
+    /// Bytes that its headers take of the payload.
+    header_end: u32,
+}
 
 /// What fragments of one datagram share (RFC 791, RFC 8200 section 4.5).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,7 +31,7 @@ struct Datagram {
 
 /// Ports of the datagrams whose first fragment was seen. Bounded: the oldest are forgotten.
 pub struct FragmentTable {
-    ports: HashMap<Datagram, Ports, RandomState>,
+    firsts: HashMap<Datagram, First, RandomState>,
     order: VecDeque<Datagram>,
     limit: usize,
 }
@@ -38,17 +47,21 @@ impl FragmentTable {
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
-            ports: HashMap::default(),
+            firsts: HashMap::default(),
             order: VecDeque::new(),
             limit: limit.max(1),
         }
     }
 
     /// Gives a later fragment the ports of its datagram; remembers those of a first fragment.
-    /// False: a later fragment whose first one was not seen.
-    pub fn resolve(&mut self, packet: &mut Parsed<'_>) -> bool {
+    ///
+    /// # Errors
+    ///
+    /// A later fragment whose first one was not seen, or that would rewrite its headers
+    /// (RFC 3128, RFC 5722).
+    pub fn resolve(&mut self, packet: &mut Parsed<'_>) -> Result<(), Opaque> {
         let Some(fragment) = packet.fragment else {
-            return true;
+            return Ok(());
         };
         let datagram = Datagram {
             source: mapped(packet.source),
@@ -57,24 +70,33 @@ impl FragmentTable {
             protocol: fragment.protocol,
         };
         if fragment.offset_bytes != 0 {
-            let Some(&(source, destination, protocol)) = self.ports.get(&datagram) else {
-                return false;
-            };
-            packet.source_port = source;
-            packet.destination_port = destination;
-            packet.protocol = protocol;
-            return true;
+            let first = self
+                .firsts
+                .get(&datagram)
+                .ok_or(Opaque::FragmentWithoutFirst)?;
+            if fragment.offset_bytes < first.header_end {
+                return Err(Opaque::FragmentEvasive);
+            }
+            packet.source_port = first.source_port;
+            packet.destination_port = first.destination_port;
+            packet.protocol = first.protocol;
+            return Ok(());
         }
-        let (source, destination) = flow_ports(packet);
-        let ports = (source, destination, packet.protocol);
-        if self.ports.insert(datagram, ports).is_none() {
+        let (source_port, destination_port) = flow_ports(packet);
+        let first = First {
+            source_port,
+            destination_port,
+            protocol: packet.protocol,
+            header_end: packet.header_bytes,
+        };
+        if self.firsts.insert(datagram, first).is_none() {
             if self.order.len() >= self.limit
                 && let Some(oldest) = self.order.pop_front()
             {
-                self.ports.remove(&oldest);
+                self.firsts.remove(&oldest);
             }
             self.order.push_back(datagram);
         }
-        true
+        Ok(())
     }
 }

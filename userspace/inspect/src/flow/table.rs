@@ -140,6 +140,8 @@ pub struct Seen<'t, T> {
     pub outbound: bool,
     /// It is the flow's first.
     pub is_new: bool,
+    /// It is new, and the tuple of a flow that is over was used again.
+    pub is_reused: bool,
 }
 
 /// Flows by five-tuple.
@@ -236,6 +238,7 @@ impl<T: Default> FlowTable<T> {
             flow,
             outbound,
             is_new,
+            is_reused: begins_again,
         }
     }
 

@@ -44,7 +44,7 @@ pub enum Head {
 /// go before the `Host` field (RFC 9112 section 3.2).
 #[must_use]
 pub fn request_head(stream: &[u8]) -> Head {
-    if !may_begin(stream) {
+    if !begins_request(stream) {
         return Head::Not;
     }
     let Some((line, mut rest)) = line(stream) else {
@@ -116,7 +116,8 @@ fn line(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Whether bytes can be the start of a request.
-pub(super) fn may_begin(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn begins_request(bytes: &[u8]) -> bool {
     !bytes.is_empty()
         && METHODS.iter().any(|method| {
             let shared = method.len().min(bytes.len());

@@ -22,7 +22,7 @@ use octroi_abi::flow::FlowKey;
 pub use binding::{Bindings, MAX_TTL_NS, MIN_TTL_NS};
 pub use dns::{DnsError, Message, Question, Record, RecordData};
 pub use hostname::{hostname, is_hostname};
-pub use http::{Head, request_head};
+pub use http::{Head, begins_request, request_head};
 pub use limits::{NamerLimits, NamerStats};
 pub use namer::Namer;
 pub use tls::{ClientHello, Progress, client_hello};

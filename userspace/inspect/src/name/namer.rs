@@ -497,7 +497,7 @@ fn kind_of(sample: &Sample<'_>) -> Option<Kind> {
     }
     if tls::may_begin(payload) {
         Some(Kind::Tls)
-    } else if http::may_begin(payload) {
+    } else if http::begins_request(payload) {
         Some(Kind::Http)
     } else {
         None

@@ -36,6 +36,11 @@ mod ethertype {
     pub(super) const MPLS_UNICAST: u16 = 0x8847;
     pub(super) const MPLS_MULTICAST: u16 = 0x8848;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
+    pub(super) const PROVIDER_BACKBONE: u16 = 0x88e7;
+    pub(super) const VN_TAG: u16 = 0x8926;
+    pub(super) const SERVICE_HEADER: u16 = 0x894f;
+    /// Values up to here are lengths of IEEE 802.3 frames.
+    pub(super) const MAX_LENGTH: u16 = 1_500;
 }
 
 const PPP_IPV4: u16 = 0x0021;
@@ -51,20 +56,51 @@ pub(super) fn network(link: LinkType, data: &[u8]) -> Result<Network<'_>, Opaque
         LinkType::NULL | LinkType::LOOP => loopback(data),
         LinkType::LINUX_SLL => cooked(data, 16, 14),
         LinkType::LINUX_SLL2 => cooked(data, 20, 0),
-        LinkType::PPP => ppp(data),
-        LinkType::PPP_HDLC => match data.first() {
+        LinkType::PPP | LinkType::PPP_HDLC => match data.first() {
             Some(0x0f | 0x8f) => cisco_hdlc(data),
             _ => ppp(data),
         },
         LinkType::C_HDLC => cisco_hdlc(data),
         LinkType::PPP_ETHER => pppoe(data),
+        LinkType::IPOIB => cooked(data, 44, 40),
         _ => Err(Opaque::NotIp),
     }
 }
 
 pub(super) fn ethernet(data: &[u8]) -> Result<Network<'_>, Opaque> {
+    inner_ethernet(data, 0)
+}
+
+fn inner_ethernet(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
     let header = EthernetPacket::new(data).ok_or(Opaque::Truncated)?;
-    by_ethertype(header.get_ethertype().0, &data[ETHERNET_BYTES..], 0)
+    by_ethertype(header.get_ethertype().0, &data[ETHERNET_BYTES..], tags)
+}
+
+/// Network service header (RFC 8300): its length in words, and what follows it.
+fn service_header(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
+    let Some(&[_, length, _, next]) = data.first_chunk::<4>() else {
+        return Err(Opaque::Truncated);
+    };
+    let rest = data
+        .get(usize::from(length & 0x3f) * 4..)
+        .ok_or(Opaque::Truncated)?;
+    match next {
+        1 => Ok(Network::V4(rest)),
+        2 => Ok(Network::V6(rest)),
+        3 => inner_ethernet(rest, tags),
+        _ => Err(Opaque::NotIp),
+    }
+}
+
+/// IEEE 802.2 with SNAP and an ethertype in it (RFC 1042).
+fn snap(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
+    match data {
+        [0xaa, 0xaa, 3, 0, 0, 0, high, low, rest @ ..] => match u16::from_be_bytes([*high, *low]) {
+            0..=ethertype::MAX_LENGTH => Err(Opaque::NotIp),
+            kind => by_ethertype(kind, rest, tags),
+        },
+        _ => Err(Opaque::NotIp),
+    }
 }
 
 /// What an ethertype says follows, `tags` VLAN tags deep.
@@ -84,6 +120,17 @@ pub(super) fn by_ethertype(kind: u16, rest: &[u8], tags: u8) -> Result<Network<'
         }
         ethertype::MPLS_UNICAST | ethertype::MPLS_MULTICAST => mpls(rest),
         ethertype::PPPOE_SESSION => pppoe(rest),
+        ethertype::VN_TAG if tags < MAX_VLAN_TAGS => {
+            let inner = rest.get(6..).ok_or(Opaque::Truncated)?;
+            by_ethertype(u16_at(rest, 4), inner, tags + 1)
+        }
+        // IEEE 802.1ah: a service tag, then the customer's whole frame.
+        ethertype::PROVIDER_BACKBONE if tags < MAX_VLAN_TAGS => {
+            let frame = rest.get(4..).ok_or(Opaque::Truncated)?;
+            inner_ethernet(frame, tags + 1)
+        }
+        ethertype::SERVICE_HEADER if tags < MAX_VLAN_TAGS => service_header(rest, tags + 1),
+        0..=ethertype::MAX_LENGTH => snap(rest, tags),
         _ => Err(Opaque::NotIp),
     }
 }

@@ -1,8 +1,9 @@
 //! One packet: from its link header to its transport payload.
 //!
 //! The semantic twin of the kernel parser: the same shapes are read, and what cannot be read gets
-//! the same [`Opaque`] kind. Offline two more shapes are read that the kernel counts as `not_ip`:
-//! MPLS (RFC 3032) and PPPoE sessions (RFC 2516). Fixed header fields are read through
+//! the same [`Opaque`] kind. Offline more shapes are read that the kernel counts as `not_ip`:
+//! MPLS (RFC 3032), PPPoE sessions (RFC 2516), SNAP (RFC 1042), VN-Tag, provider backbone frames
+//! (IEEE 802.1ah) and the network service header (RFC 8300). Fixed header fields are read through
 //! `pnet_packet` views; every length is checked here first.
 
 mod ipv4;
@@ -111,6 +112,9 @@ pub struct Parsed<'a> {
     pub tcp: Option<TcpInfo>,
     /// Only in ICMP and ICMPv6.
     pub icmp: Option<IcmpInfo>,
+    /// Bytes that the transport header takes behind the IP headers (in a fragment of IPv6, behind
+    /// the fragment header); 0 when the protocol has no known one.
+    pub header_bytes: u32,
     /// Bytes behind the transport header, link padding cut off. For protocols without a known
     /// header and for later fragments, bytes behind the IP headers.
     pub payload: &'a [u8],

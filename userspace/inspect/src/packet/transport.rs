@@ -38,19 +38,17 @@ pub(super) fn parse<'a>(datagram: &Datagram<'a>) -> Result<Parsed<'a>, Unparsed>
         destination_port: 0,
         tcp: None,
         icmp: None,
+        header_bytes: 0,
         payload,
         cut: payload.len() < datagram.payload_wire,
         fragment: datagram.fragment,
         opaque: Opaque::None,
         ip_bytes: datagram.ip_bytes,
     };
-    if let Some(fragment) = datagram.fragment
-        && fragment.offset_bytes != 0
+    if datagram
+        .fragment
+        .is_some_and(|fragment| fragment.offset_bytes != 0)
     {
-        // A second fragment this early could overwrite the TCP flags (RFC 3128).
-        if fragment.protocol == protocol::TCP && fragment.offset_bytes < 16 {
-            return Err(refuse(datagram, Opaque::FragmentEvasive));
-        }
         return Ok(parsed);
     }
     let header = match datagram.protocol {
@@ -86,6 +84,7 @@ pub(super) fn parse<'a>(datagram: &Datagram<'a>) -> Result<Parsed<'a>, Unparsed>
             0
         }
     };
+    parsed.header_bytes = u32::try_from(header).unwrap_or(0);
     parsed.payload = parsed.payload.get(header..).unwrap_or(&[]);
     Ok(parsed)
 }

@@ -18,6 +18,14 @@ const ETHERTYPE_BRIDGE: u16 = 0x6558;
 const GRE_PPP: u16 = 0x880b;
 const GRE_ERSPAN: u16 = 0x88be;
 
+/// Whether the ports of a UDP packet are those of a tunnel.
+#[must_use]
+pub fn may_be(outer: &Parsed<'_>) -> bool {
+    const PORTS: [u16; 4] = [GTP_USER, VXLAN, GENEVE, TEREDO];
+    outer.protocol == protocol::UDP
+        && (PORTS.contains(&outer.destination_port) || PORTS.contains(&outer.source_port))
+}
+
 /// The packet inside `outer`, when it is an unencrypted tunnel: IP in IP, GRE, GTP-U, VXLAN,
 /// Geneve, Teredo. `None` when it is not, or cannot be read.
 #[must_use]

@@ -12,9 +12,19 @@ const FLAG_VERSION: u8 = 0x01;
 const FLAG_RESET: u8 = 0x02;
 const FLAG_CONNECTION: u8 = 0x08;
 
-/// Whether a datagram has the public header of Q043 and older, with a version in it.
+/// Whether a datagram names a version that sends its hello in the clear.
 pub(super) fn has_version(datagram: &[u8]) -> bool {
-    public_header(datagram).is_some()
+    version_end(datagram).is_some()
+}
+
+/// Where the version ends: Q044 and Q046 have a long header, older ones the public header.
+fn version_end(datagram: &[u8]) -> Option<usize> {
+    match datagram {
+        [first, version @ ..] if first & 0x80 != 0 => {
+            is_clear_version(version.get(..4)?).then_some(5)
+        }
+        _ => public_header(datagram),
+    }
 }
 
 /// Where the version ends in a public header.
@@ -44,13 +54,8 @@ pub(super) enum Clear {
 
 /// Reads a datagram of a version that sends its hello in the clear.
 pub(super) fn read(datagram: &[u8]) -> Clear {
-    let behind = match datagram {
-        // Q044 and Q046 have a long header.
-        [first, a, b, c, d, ..] if first & 0x80 != 0 && is_clear_version(&[*a, *b, *c, *d]) => 5,
-        _ => match public_header(datagram) {
-            Some(behind) => behind,
-            None => return Clear::OtherVersion,
-        },
+    let Some(behind) = version_end(datagram) else {
+        return Clear::OtherVersion;
     };
     let rest = &datagram[behind..];
     let window = &rest[..rest.len().min(MAX_HELLO_AT + 4)];
