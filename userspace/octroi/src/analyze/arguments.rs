@@ -1,0 +1,71 @@
+//! What `octroi analyze` can be asked.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use jiff::civil::Date;
+
+/// Arguments of `analyze`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 when every capture was read to its end, 1 when one was not \
+    (what was read of it counts, the others are analysed), 2 when the arguments or the policy \
+    are wrong."
+)]
+pub(crate) struct AnalyzeArguments {
+    /// Captures: pcap or pcapng, any byte order. A single "-" reads standard input.
+    #[arg(required = true, value_name = "CAPTURE")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// A policy file, or the name of a preset.
+    #[arg(short, long, default_value = "observe", value_name = "FILE|PRESET")]
+    pub(crate) policy: String,
+    /// Judge sources that are in no zone of the policy as if they were in this one.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) zone: Option<String>,
+    /// An atlas file instead of the one inside the binary.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) atlas: Option<PathBuf>,
+    /// The day for which laws, adequacy and qualifications are read (default: today).
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    pub(crate) at: Option<Date>,
+    /// What is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub(crate) format: Format,
+    /// Short for --format json.
+    #[arg(long, conflicts_with = "format")]
+    pub(crate) json: bool,
+    /// List the names that were observed too.
+    #[arg(long)]
+    pub(crate) names: bool,
+    /// Most rows of each list (flows, alerts, names); 0: all, held in memory.
+    #[arg(long, default_value_t = 20, value_name = "ROWS")]
+    pub(crate) limit: usize,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Format {
+    /// Tables for people.
+    Text,
+    /// One JSON document.
+    Json,
+    /// A JSON line for each flow as it ends, then one for each alert and capture.
+    Jsonl,
+    /// A JSON line for each capture: packets, flows, names, destinations. No policy is asked.
+    SummaryJsonl,
+}
+
+impl AnalyzeArguments {
+    pub(crate) fn format(&self) -> Format {
+        if self.json { Format::Json } else { self.format }
+    }
+
+    /// The limit of lists as a number of rows.
+    pub(crate) fn rows(&self) -> usize {
+        if self.limit == 0 {
+            usize::MAX
+        } else {
+            self.limit
+        }
+    }
+}

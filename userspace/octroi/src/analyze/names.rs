@@ -1,0 +1,67 @@
+//! The names that were observed, counted.
+
+use std::collections::BTreeMap;
+
+use octroi_inspect::flow;
+use octroi_inspect::name::{NameEvent, NameSource};
+use serde::Serialize;
+
+/// Most different names held.
+const MAX_NAMES: usize = 262_144;
+
+/// One name.
+#[derive(Debug, Serialize)]
+pub(crate) struct NameLine {
+    pub(crate) name: String,
+    /// How it was observed.
+    pub(crate) source: NameSource,
+    /// It was observed in packets that a tunnel carries.
+    pub(crate) inside_tunnel: bool,
+    /// How often.
+    pub(crate) count: u64,
+    /// The other end of the first flow it was observed in.
+    pub(crate) peer: String,
+    /// A hello with that name carried an encrypted hello, or a placeholder.
+    pub(crate) ech: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    lines: BTreeMap<(String, NameSource, bool), NameLine>,
+    rows: usize,
+}
+
+impl Names {
+    pub(super) fn new(rows: usize) -> Self {
+        Self {
+            rows,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, event: &NameEvent, inside_tunnel: bool) {
+        let key = (event.name.clone(), event.source, inside_tunnel);
+        let room = self.lines.len() < MAX_NAMES;
+        if !room && !self.lines.contains_key(&key) {
+            return;
+        }
+        let line = self.lines.entry(key).or_insert_with(|| NameLine {
+            name: event.name.clone(),
+            source: event.source,
+            inside_tunnel,
+            count: 0,
+            peer: flow::outside(&event.key).to_string(),
+            ech: false,
+        });
+        line.count += 1;
+        line.ech |= event.ech;
+    }
+
+    /// The names, most frequent first.
+    pub(super) fn into_lines(self) -> Vec<NameLine> {
+        let mut lines: Vec<NameLine> = self.lines.into_values().collect();
+        lines.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
+        lines.truncate(self.rows);
+        lines
+    }
+}
