@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use jiff::civil::Date;
 use octroi_abi::opaque::Opaque;
-use octroi_geo_db::catalogue::{Catalogue, Group, Service};
+use octroi_geo_db::catalogue::{Catalogue, Group, Regime, Service};
 use octroi_geo_db::profile::{CountryCode, Profile};
 
 use crate::model::Policy;
@@ -41,15 +41,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) subject: &'a Subject<'a>,
     pub(crate) destination: IpAddr,
     policy: &'a Policy,
-    hosting_groups: OnceCell<u8>,
-    control_groups: OnceCell<u8>,
+    hosting_regime: OnceCell<Regime>,
+    control_regime: OnceCell<Regime>,
     service: OnceCell<Option<&'a Service>>,
     destination_zone: OnceCell<u8>,
-}
-
-/// A set of groups is one bit each, in the order of `Group::ALL`.
-fn bit(group: Group) -> u8 {
-    1 << group as u8
 }
 
 impl<'a> Facts<'a> {
@@ -58,29 +53,27 @@ impl<'a> Facts<'a> {
             subject,
             destination: subject.destination.to_canonical(),
             policy,
-            hosting_groups: OnceCell::new(),
-            control_groups: OnceCell::new(),
+            hosting_regime: OnceCell::new(),
+            control_regime: OnceCell::new(),
             service: OnceCell::new(),
             destination_zone: OnceCell::new(),
         }
     }
 
-    fn groups(&self, country: CountryCode) -> u8 {
-        let Subject { catalogue, at, .. } = *self.subject;
-        Group::ALL
-            .into_iter()
-            .filter(|&group| catalogue.group_contains(group, country, at))
-            .fold(0, |set, group| set | bit(group))
+    fn regime(&self, country: CountryCode) -> Regime {
+        self.subject.catalogue.regime_at(country, self.subject.at)
     }
 
     /// Whether the hosting country, which is `country`, belongs to a group.
     pub(crate) fn hosting_in(&self, country: CountryCode, group: Group) -> bool {
-        self.hosting_groups.get_or_init(|| self.groups(country)) & bit(group) != 0
+        let regime = self.hosting_regime.get_or_init(|| self.regime(country));
+        group.holds(*regime)
     }
 
     /// Whether the country of control, which is `country`, belongs to a group.
     pub(crate) fn control_in(&self, country: CountryCode, group: Group) -> bool {
-        self.control_groups.get_or_init(|| self.groups(country)) & bit(group) != 0
+        let regime = self.control_regime.get_or_init(|| self.regime(country));
+        group.holds(*regime)
     }
 
     /// The service as the catalogue knows it.

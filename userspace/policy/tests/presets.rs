@@ -1,20 +1,147 @@
 //! The presets parse without an error or a warning, compile, and judge telling destinations as
 //! `tests/cases/*.toml` says.
 
+mod common;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use common::{AT, SmallAtlas, parse};
 use octroi_geo_db::Catalogue;
-use octroi_policy::Policy;
+use octroi_geo_db::profile::{HostingConfidence, Profile, SpecialUse};
+use octroi_policy::{Opaque, Policy, Subject};
+use serde::Deserialize;
+
+/// What must become of destinations under one preset.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    preset: String,
+    case: Vec<Case>,
+}
+
+/// One destination, described by facts.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    about: String,
+    hosting: Option<String>,
+    confidence: Option<HostingConfidence>,
+    /// The operator that announces it.
+    operator: Option<String>,
+    /// Country of its AS, when the operator is not catalogued.
+    presumed: Option<String>,
+    /// The service its name stands for.
+    service: Option<String>,
+    special: Option<SpecialUse>,
+    verdict: String,
+    rule: String,
+}
+
+impl Case {
+    fn profile(&self, catalogue: &Catalogue) -> Profile {
+        let mut profile = Profile::unknown();
+        if let Some(country) = &self.hosting {
+            profile.hosting.country = Some(country.parse().unwrap());
+            profile.hosting.confidence = HostingConfidence::Located;
+        }
+        if let Some(confidence) = self.confidence {
+            profile.hosting.confidence = confidence;
+        }
+        if let Some(operator) = &self.operator {
+            let operator = catalogue.operator(operator).expect(operator);
+            profile.control = catalogue.control_of_operator(operator);
+        }
+        if let Some(country) = &self.presumed {
+            profile.control = catalogue.presumed_control(country.parse().unwrap());
+        }
+        profile.special = self.special;
+        match &self.service {
+            Some(service) => {
+                assert!(catalogue.service(service).is_some(), "{service}");
+                catalogue.profile_with_service(&profile, service)
+            }
+            None => profile,
+        }
+    }
+}
+
+#[test]
+fn presets_judge_telling_destinations() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut judged: Vec<String> = Vec::new();
+    let mut wrong = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        let cases: Cases = toml::from_str(&text).unwrap();
+        let policy = parse(Policy::preset(&cases.preset).unwrap());
+        let profiles: Vec<Profile> = cases
+            .case
+            .iter()
+            .map(|case| case.profile(&catalogue))
+            .collect();
+        let atlas = SmallAtlas::new(profiles);
+        let tables = policy.compile(&atlas, AT).unwrap();
+        for (class, case) in (1u16..).zip(&cases.case) {
+            let subject = Subject {
+                catalogue: &catalogue,
+                zone: policy.zone_of("10.1.2.3".parse().unwrap()),
+                destination: "203.0.113.1".parse().unwrap(),
+                profile: &atlas.profiles[usize::from(class)],
+                asn: None,
+                protocol: 6,
+                port: 443,
+                name: None,
+                opaque: Opaque::None,
+                at: AT,
+            };
+            let decision = policy.evaluate(&subject);
+            assert_eq!(
+                decision,
+                tables.decide(subject.zone, class, 0, 6, 443, Opaque::None)
+            );
+            let found = (decision.verdict.name(), policy.rule_name(decision.rule));
+            if found != (case.verdict.as_str(), case.rule.as_str()) {
+                wrong.push(format!("{}: {}: {found:?}", cases.preset, case.about));
+            }
+        }
+        judged.push(cases.preset);
+    }
+    judged.sort_unstable();
+    let mut all = Policy::PRESETS;
+    all.sort_unstable();
+    assert_eq!(judged, all, "one file of cases for each preset");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
 
 #[test]
 fn presets_parse_without_errors_and_warnings() {
-    let catalogue = Catalogue::embedded().unwrap();
     for name in Policy::PRESETS {
-        let text = Policy::preset(name).unwrap();
-        let policy = match Policy::parse(text, name, &catalogue) {
-            Ok(policy) => policy,
-            Err(errors) => panic!("{errors}"),
-        };
+        let policy = parse(Policy::preset(name).unwrap());
         assert_eq!(policy.name, name);
         assert!(policy.warnings.is_empty(), "{}", policy.warnings);
     }
     assert!(Policy::preset("nothing").is_none());
+}
+
+/// Copy and edit: another name, other zones, the rules as they are.
+#[test]
+fn presets_accept_zones_of_the_user() {
+    for name in Policy::PRESETS {
+        let text = Policy::preset(name).unwrap();
+        let from = text.find("[[zone]]").unwrap();
+        let to = from + text[from..].find("[[rule]]").unwrap();
+        let zones = "[[zone]]\nname = \"cabinet\"\nprefixes = [\"10.10.0.0/16\", \"fd00:10::/48\"]\n\
+                     [[zone]]\nname = \"guests\"\nprefixes = [\"10.20.0.0/16\"]\n";
+        let text = format!("{}{zones}{}", &text[..from], &text[to..]);
+        let policy = parse(&text);
+        assert_eq!(policy.zones.len(), 2);
+        assert_eq!(
+            policy.zone_name(policy.zone_of("10.10.1.1".parse().unwrap())),
+            "cabinet"
+        );
+        let atlas: Arc<SmallAtlas> = Arc::new(SmallAtlas::new(Vec::new()));
+        assert!(policy.compile(&*atlas, AT).is_ok());
+    }
 }

@@ -19,6 +19,7 @@ use octroi_abi::rules::{
     RuleEntry, RuleSet, SHADOW,
 };
 use octroi_abi::verdict::Verdict;
+use octroi_geo_db::Atlas;
 use octroi_geo_db::catalogue::Catalogue;
 use octroi_geo_db::profile::Profile;
 
@@ -37,6 +38,20 @@ pub trait ClassMap {
     fn prefixes_of_asn(&self, asn: u32) -> Vec<IpNet>;
     /// What groups, services and laws mean.
     fn catalogue(&self) -> &Catalogue;
+}
+
+impl ClassMap for Atlas {
+    fn profiles(&self) -> &[Arc<Profile>] {
+        Self::profiles(self)
+    }
+
+    fn prefixes_of_asn(&self, asn: u32) -> Vec<IpNet> {
+        Self::prefixes_of_asn(self, asn)
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        Self::catalogue(self)
+    }
 }
 
 /// The policy is right but does not fit the tables of the kernel.

@@ -100,14 +100,16 @@ impl Reader<'_, '_> {
                 Some(&number) => number,
                 None if none && name.text == crate::model::NO_ZONE => 0,
                 None => {
-                    let known = self.zones.keys().map(String::as_str);
-                    let remedy = did_you_mean(name.text, known);
+                    let mut known: Vec<_> = self.zones.keys().map(String::as_str).collect();
+                    known.sort_unstable();
+                    let remedy = did_you_mean(name.text, known.into_iter());
                     let what = format!("zone \"{}\" is not defined", name.text);
                     self.reporter.error(name.at, what, remedy);
                     continue;
                 }
             };
             let bit = 1u64.checked_shl(u32::from(number)).unwrap_or(0);
+            self.places.named_zones |= bit;
             if negated {
                 unwanted |= bit
             } else {

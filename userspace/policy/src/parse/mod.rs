@@ -21,6 +21,7 @@ use crate::model::{Mode, Policy, Rule, Zone};
 use values::Value;
 
 pub(crate) use lists::range;
+pub use rule::CONDITION_KEYS;
 
 /// Largest policy file, bytes.
 pub const MAX_FILE_BYTES: usize = 1 << 20;
@@ -38,6 +39,7 @@ struct Reader<'a, 't> {
     reporter: Reporter<'t>,
     catalogue: &'a Catalogue,
     zones: HashMap<String, u8>,
+    places: lint::Places,
 }
 
 impl Policy {
@@ -52,10 +54,15 @@ impl Policy {
             reporter: Reporter::new(text, file),
             catalogue,
             zones: HashMap::new(),
+            places: lint::Places {
+                zones: Vec::new(),
+                rules: Vec::new(),
+                named_zones: 0,
+            },
         };
         let policy = reader.document(text);
         if let (Some(policy), false) = (&policy, reader.reporter.has_errors()) {
-            lint::check(policy, catalogue, text, &mut reader.reporter);
+            lint::check(policy, catalogue, &reader.places, &mut reader.reporter);
         }
         let (errors, warnings) = reader.reporter.finish();
         match policy {
@@ -281,6 +288,7 @@ impl Reader<'_, '_> {
                     "give each rule an id of its own",
                 );
             }
+            self.places.rules.push(at);
             rules.push(rule);
         }
         rules

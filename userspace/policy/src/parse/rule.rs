@@ -13,8 +13,8 @@ use crate::protocol;
 /// Keys that are no conditions.
 const PLAIN_KEYS: [&str; 5] = ["id", "title", "verdict", "shadow", "basis"];
 
-/// Keys of conditions.
-pub(crate) const CONDITION_KEYS: [&str; 19] = [
+/// Keys of the conditions that a rule can have.
+pub const CONDITION_KEYS: [&str; 19] = [
     "from",
     "to",
     "hosting",

@@ -90,6 +90,7 @@ impl Reader<'_, '_> {
         let mut owners: HashMap<IpNet, String> = HashMap::new();
         for (&(at, table), number) in tables.iter().take(MAX_ZONES as usize).zip(1u8..) {
             if let Some(zone) = self.zone(at, table, number, &mut owners) {
+                self.places.zones.push(at);
                 zones.push(zone);
             }
         }

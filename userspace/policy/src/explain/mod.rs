@@ -1,0 +1,323 @@
+//! Explanation: why a decision is what it is, on what evidence, and what would change it.
+
+mod counterfactual;
+mod display;
+mod reason;
+
+use std::net::IpAddr;
+
+use jiff::civil::Date;
+use octroi_abi::opaque::Opaque;
+use octroi_abi::verdict::Verdict;
+use octroi_geo_db::Dossier;
+use octroi_geo_db::catalogue::{Catalogue, Language};
+use octroi_geo_db::profile::Profile;
+use serde::{Deserialize, Serialize};
+
+use crate::decision::Decision;
+use crate::model::{Mode, Policy, Rule};
+use crate::subject::{Facts, Subject};
+use crate::words;
+
+pub(crate) use reason::asked;
+
+/// Why one subject is judged as it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Name of the zone of the source; `none` when it is in no zone.
+    pub zone: String,
+    /// Where it goes.
+    pub destination: IpAddr,
+    /// Host name that was known.
+    pub name: Option<String>,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// Destination port; 0 when there is none.
+    pub port: u16,
+    /// Kind of opacity, when there is one.
+    pub opaque: Option<String>,
+    /// Everything the atlas holds on the address, with its evidence.
+    pub dossier: Dossier,
+    /// The profile that was judged: the dossier's, with the service that the name stands for.
+    pub profile: Profile,
+    /// Name of the operator.
+    pub operator_name: Option<String>,
+    /// Name of the service.
+    pub service_name: Option<String>,
+
+    /// What was decided.
+    #[serde(with = "words::verdict")]
+    pub verdict: Verdict,
+    /// Clear in `monitor` mode.
+    pub enforced: bool,
+    /// Mode of the policy.
+    pub mode: Mode,
+    /// Id of the rule that decided, or `default`, `opaque`.
+    pub rule: String,
+    /// What the rule says of itself.
+    pub rule_title: String,
+    /// What a shadow rule would have decided.
+    pub shadow: Option<ShadowLine>,
+    /// A name that is not known yet could change the decision.
+    pub names_matter: bool,
+
+    /// The rules in order, up to the one that decided.
+    pub path: Vec<RuleStep>,
+    /// The laws that reach the operator.
+    pub laws: Vec<LawLine>,
+    /// The legal references of the deciding rule.
+    pub basis: Vec<BasisLine>,
+    /// Small changes that lead to another verdict, found by judging again.
+    pub counterfactuals: Vec<Counterfactual>,
+    /// Services that could be used instead, sovereign ones first.
+    pub alternatives: Vec<Alternative>,
+
+    /// Name of the policy.
+    pub policy_name: String,
+    /// Its version.
+    pub policy_version: Option<String>,
+    /// Digest of its text.
+    pub policy_sha256: String,
+    /// Version of the atlas.
+    pub atlas_version: String,
+    /// Day of the evaluation.
+    pub at: Date,
+}
+
+/// A shadow rule that matched.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadowLine {
+    /// Its id.
+    pub rule: String,
+    /// What it says of itself.
+    pub title: String,
+    /// Its verdict.
+    #[serde(with = "words::verdict")]
+    pub verdict: Verdict,
+}
+
+/// One rule on the way to the decision.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleStep {
+    /// Its id, or `default`, `opaque`.
+    pub rule: String,
+    /// What it says of itself.
+    pub title: String,
+    /// Whether it matched.
+    pub matched: bool,
+    /// Why, or the first condition that failed, in plain words.
+    pub reason: String,
+}
+
+/// A law that reaches the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LawLine {
+    /// Its id in the catalogue.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What it lets its State do.
+    pub sentence: String,
+}
+
+/// A legal reference of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BasisLine {
+    /// Its id in the catalogue.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// Its date.
+    pub date: Option<Date>,
+}
+
+/// A change and the verdict it leads to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counterfactual {
+    /// The change, to be read after "if".
+    pub change: String,
+    /// The verdict then.
+    #[serde(with = "words::verdict")]
+    pub verdict: Verdict,
+}
+
+/// A service to use instead.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alternative {
+    /// Its id in the catalogue.
+    pub service: String,
+    /// Its name.
+    pub name: String,
+    /// Run by or for the French State, or itself qualified.
+    pub sovereign: bool,
+}
+
+impl Policy {
+    /// Explains the judgement of a subject. `dossier` is the atlas's on the destination; laws,
+    /// services and legal texts are told from `catalogue`.
+    #[must_use]
+    pub fn explain(
+        &self,
+        subject: &Subject<'_>,
+        dossier: Dossier,
+        catalogue: &Catalogue,
+    ) -> Explanation {
+        let subject = &Subject {
+            catalogue,
+            ..*subject
+        };
+        let decision = self.evaluate(subject);
+        let facts = Facts::new(self, subject);
+        let profile = subject.profile;
+        let operator = profile.control.operator.as_deref();
+        let operator = operator.and_then(|id| catalogue.operator(id));
+        let rule = self.rule(decision.rule);
+        let opaque = (subject.opaque != Opaque::None).then(|| subject.opaque.name().to_owned());
+        let counterfactuals = counterfactual::find(self, subject, &dossier, decision);
+        Explanation {
+            zone: self.zone_name(subject.zone).to_owned(),
+            destination: facts.destination,
+            name: subject.name.map(str::to_owned),
+            protocol: subject.protocol,
+            port: subject.port,
+            opaque,
+            profile: profile.clone(),
+            operator_name: operator.map(|operator| operator.name.clone()),
+            service_name: facts.service().map(|service| service.name.clone()),
+            verdict: decision.verdict,
+            enforced: decision.enforced,
+            mode: self.mode,
+            rule: self.rule_name(decision.rule).to_owned(),
+            rule_title: self.title(decision.rule),
+            shadow: decision.shadow.map(|(number, verdict)| ShadowLine {
+                rule: self.rule_name(number).to_owned(),
+                title: self.title(number),
+                verdict,
+            }),
+            names_matter: decision.names_matter,
+            path: self.path(&facts, decision),
+            laws: law_lines(profile, catalogue),
+            basis: rule
+                .map(|rule| basis_lines(rule, catalogue))
+                .unwrap_or_default(),
+            counterfactuals,
+            alternatives: alternatives(&facts),
+            policy_name: self.name.clone(),
+            policy_version: self.version.clone(),
+            policy_sha256: self.sha256.clone(),
+            atlas_version: dossier.atlas_version.clone(),
+            dossier,
+            at: subject.at,
+        }
+    }
+
+    /// What a rule, or what else decided, says of itself.
+    #[must_use]
+    pub fn title(&self, number: u16) -> String {
+        use octroi_abi::rules::{RULE_CONTROL, RULE_DEFAULT, RULE_GATEWAY, RULE_OPAQUE};
+        match number {
+            RULE_DEFAULT => "No rule matched: the policy's default".to_owned(),
+            RULE_OPAQUE => "The policy's word for traffic that hides where it goes".to_owned(),
+            RULE_CONTROL => "The link's own traffic".to_owned(),
+            RULE_GATEWAY => "To or from the gateway itself".to_owned(),
+            _ => self
+                .rule(number)
+                .map(|rule| rule.title.clone())
+                .unwrap_or_default(),
+        }
+    }
+
+    /// Every rule that was asked, in order, and what it answered.
+    fn path(&self, facts: &Facts<'_>, decision: Decision) -> Vec<RuleStep> {
+        let mut steps = Vec::new();
+        let mut decided = false;
+        for rule in &self.rules {
+            let failed = rule
+                .conditions
+                .iter()
+                .find(|condition| !condition.holds(facts));
+            let matched = failed.is_none();
+            steps.push(RuleStep {
+                rule: rule.id.clone(),
+                title: rule.title.clone(),
+                matched,
+                reason: match failed {
+                    Some(condition) => reason::why_not(condition, facts, self),
+                    None => reason::why(rule, facts, self),
+                },
+            });
+            if matched && !rule.shadow {
+                decided = true;
+                break;
+            }
+        }
+        let verdict = self.default.name();
+        if !decided {
+            steps.push(RuleStep {
+                rule: "default".to_owned(),
+                title: self.title(octroi_abi::rules::RULE_DEFAULT),
+                matched: true,
+                reason: format!("no rule before it decided: {verdict}"),
+            });
+        }
+        if facts.subject.opaque != Opaque::None {
+            let kind = facts.subject.opaque;
+            let stricter = decision.rule == octroi_abi::rules::RULE_OPAQUE;
+            let verdict = self.opaque_verdict(kind).name();
+            let relation = if stricter { "stricter" } else { "not stricter" };
+            steps.push(RuleStep {
+                rule: "opaque".to_owned(),
+                title: self.title(octroi_abi::rules::RULE_OPAQUE),
+                matched: stricter,
+                reason: format!(
+                    "for {} the policy says {verdict}, which is {relation}",
+                    kind.name()
+                ),
+            });
+        }
+        steps
+    }
+}
+
+fn law_lines(profile: &Profile, catalogue: &Catalogue) -> Vec<LawLine> {
+    let laws = profile.control.laws.iter();
+    laws.filter_map(|id| catalogue.law(id))
+        .map(|law| LawLine {
+            id: law.id.to_string(),
+            name: law.name.get(Language::En).to_owned(),
+            sentence: law.sentence.get(Language::En).to_owned(),
+        })
+        .collect()
+}
+
+fn basis_lines(rule: &Rule, catalogue: &Catalogue) -> Vec<BasisLine> {
+    let texts = rule.basis.iter().filter_map(|id| catalogue.basis(id));
+    texts
+        .map(|basis| BasisLine {
+            id: basis.id.to_string(),
+            title: basis.title.get(Language::En).to_owned(),
+            date: Some(basis.date),
+        })
+        .collect()
+}
+
+/// What the catalogue offers instead of the service, sovereign ones first.
+fn alternatives(facts: &Facts<'_>) -> Vec<Alternative> {
+    let Some(service) = facts.service() else {
+        return Vec::new();
+    };
+    let catalogue = facts.subject.catalogue;
+    let offered = service
+        .alternatives
+        .iter()
+        .filter_map(|id| catalogue.service(id));
+    let mut offered: Vec<Alternative> = offered
+        .map(|offer| Alternative {
+            service: offer.id.to_string(),
+            name: offer.name.clone(),
+            sovereign: offer.sovereign,
+        })
+        .collect();
+    offered.sort_by_key(|offer| !offer.sovereign);
+    offered
+}

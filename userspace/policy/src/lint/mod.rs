@@ -1,0 +1,197 @@
+//! What is legal but looks like a mistake: the warnings of a policy.
+
+mod cover;
+
+use octroi_abi::verdict::Verdict;
+use octroi_geo_db::catalogue::Catalogue;
+use octroi_geo_db::profile::ControlBasis;
+
+use crate::condition::{Condition, Scope};
+use crate::diagnostic::{Offset, Reporter};
+use crate::model::{Policy, Rule};
+
+/// Rules above which pairs are not compared: it would take longer than anybody waits.
+const COMPARED: usize = 2_000;
+
+/// Where things stand in the text that the policy itself does not keep.
+pub(crate) struct Places {
+    /// By zone, in order.
+    pub(crate) zones: Vec<Offset>,
+    /// By rule, in order.
+    pub(crate) rules: Vec<Offset>,
+    /// Zones that a rule names, one bit each.
+    pub(crate) named_zones: u64,
+}
+
+/// Adds the warnings of a policy that has no errors.
+pub(crate) fn check(
+    policy: &Policy,
+    catalogue: &Catalogue,
+    places: &Places,
+    reporter: &mut Reporter<'_>,
+) {
+    nested_zones(policy, places, reporter);
+    unused_zones(policy, places, reporter);
+    for (index, rule) in policy.rules.iter().enumerate() {
+        let at = places.rules.get(index).copied().unwrap_or(0);
+        ended_basis(rule, catalogue, at, reporter);
+        forgeable(policy, rule, at, reporter);
+        unpresumed(policy, rule, index, at, reporter);
+    }
+    if policy.rules.len() <= COMPARED {
+        for (later, earlier) in cover::unreachable(policy, catalogue) {
+            let at = places.rules.get(later).copied().unwrap_or(0);
+            let (Some(rule), Some(by)) = (policy.rules.get(later), policy.rules.get(earlier))
+            else {
+                continue;
+            };
+            reporter.warning(
+                at,
+                format!(
+                    "rule \"{}\" can never decide: rule \"{}\" on line {} matches all that it does",
+                    rule.id, by.id, by.line
+                ),
+                "move it up, narrow the earlier rule, or remove it",
+            );
+        }
+    }
+}
+
+fn nested_zones(policy: &Policy, places: &Places, reporter: &mut Reporter<'_>) {
+    for (index, zone) in policy.zones.iter().enumerate() {
+        for prefix in &zone.prefixes {
+            let others = policy.zones.iter().filter(|other| other.name != zone.name);
+            let around = others
+                .flat_map(|other| other.prefixes.iter().map(move |outer| (other, outer)))
+                .filter(|(_, outer)| outer.contains(prefix))
+                .max_by_key(|(_, outer)| outer.prefix_len());
+            if let Some((other, outer)) = around {
+                let at = places.zones.get(index).copied().unwrap_or(0);
+                reporter.warning(
+                    at,
+                    format!(
+                        "{prefix} of zone \"{}\" lies in {outer} of zone \"{}\"",
+                        zone.name, other.name
+                    ),
+                    format!(
+                        "the longest prefix decides: it belongs to \"{}\"",
+                        zone.name
+                    ),
+                );
+            }
+        }
+    }
+}
+
+fn unused_zones(policy: &Policy, places: &Places, reporter: &mut Reporter<'_>) {
+    if places.named_zones == 0 {
+        return;
+    }
+    for (index, zone) in policy.zones.iter().enumerate() {
+        if places.named_zones >> (index + 1) & 1 == 0 {
+            let at = places.zones.get(index).copied().unwrap_or(0);
+            reporter.warning(
+                at,
+                format!("no rule names zone \"{}\"", zone.name),
+                "it is treated as sources in no zone are: name it in a rule, or remove it",
+            );
+        }
+    }
+}
+
+fn ended_basis(rule: &Rule, catalogue: &Catalogue, at: Offset, reporter: &mut Reporter<'_>) {
+    for basis in rule.basis.iter().filter_map(|id| catalogue.basis(id)) {
+        if let Some(until) = basis.until.filter(|&until| until < catalogue.as_of()) {
+            reporter.warning(
+                at,
+                format!(
+                    "rule \"{}\" rests on \"{}\", which ended on {until}",
+                    rule.id, basis.id
+                ),
+                "name the text that replaced it",
+            );
+        }
+    }
+}
+
+/// A name is what the client says it is: it must not be the only reason to let something pass.
+fn forgeable(policy: &Policy, rule: &Rule, at: Offset, reporter: &mut Reporter<'_>) {
+    let by_name = |condition: &Condition| {
+        matches!(
+            condition,
+            Condition::Name(_)
+                | Condition::Service(_)
+                | Condition::Category(_)
+                | Condition::Sovereign(_)
+                | Condition::Qualification(_)
+        )
+    };
+    let anchored = rule.conditions.iter().any(|condition| {
+        !by_name(condition) && !matches!(condition.scope(), Scope::Zone | Scope::Packet)
+    });
+    let named = rule.conditions.iter().any(by_name);
+    if rule.verdict == Verdict::Allow && policy.default.stops() && named && !anchored {
+        reporter.warning(
+            at,
+            format!(
+                "rule \"{}\" lets pass by name alone, and a client can forge a name",
+                rule.id
+            ),
+            "also ask where it goes: hosting, operator, reach, asn or prefix",
+        );
+    }
+}
+
+/// A rule that stops by control, without a word on operators that are only presumed, while
+/// something after it lets them pass.
+fn unpresumed(policy: &Policy, rule: &Rule, index: usize, at: Offset, reporter: &mut Reporter<'_>) {
+    let implied = [
+        ControlBasis::Service,
+        ControlBasis::Operator,
+        ControlBasis::None,
+    ];
+    let silent = rule.conditions.iter().any(
+        |condition| matches!(condition, Condition::ControlBasis(basis) if basis[..] == implied),
+    );
+    let asks_control = |rule: &Rule| {
+        let mut conditions = rule.conditions.iter();
+        conditions.any(|condition| matches!(condition, Condition::ControlBasis(_)))
+    };
+    let mut later = policy.rules.iter().skip(index + 1);
+    let passes = !policy.default.stops()
+        || later.any(|later| {
+            !later.verdict.stops() && !later.shadow && is_about_place(later, asks_control)
+        });
+    if silent && rule.verdict.stops() && passes {
+        reporter.warning(
+            at,
+            format!(
+                "rule \"{}\" does not stop operators that are only presumed from their AS, and \
+                 they pass further down",
+                rule.id
+            ),
+            "add control_basis = [\"service\", \"operator\", \"as_country\"] to stop them too, or \
+             [\"service\", \"operator\"] to say that they are meant to pass",
+        );
+    }
+}
+
+/// Whether a rule looks at the place of Internet destinations and not at their control.
+fn is_about_place(rule: &Rule, asks_control: impl Fn(&Rule) -> bool) -> bool {
+    let narrow = rule.conditions.iter().any(|condition| {
+        matches!(
+            condition,
+            Condition::Special(_)
+                | Condition::Prefix(_)
+                | Condition::To(_)
+                | Condition::Asn(_)
+                | Condition::Operator(_)
+                | Condition::Name(_)
+                | Condition::Service(_)
+                | Condition::Category(_)
+                | Condition::Sovereign(_)
+                | Condition::Qualification(_)
+        )
+    });
+    !narrow && !asks_control(rule)
+}

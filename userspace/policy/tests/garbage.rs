@@ -1,0 +1,93 @@
+//! No text makes the parser panic, and whatever it accepts can be shown and compiled.
+
+mod common;
+
+use common::{AT, SmallAtlas};
+use octroi_geo_db::Catalogue;
+use octroi_policy::Policy;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+
+/// Pieces that parsers trip over.
+const PIECES: [&str; 22] = [
+    "\"",
+    "'''",
+    "\"\"\"",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    "\n",
+    "#",
+    ",",
+    "!",
+    "*.",
+    "\u{0}",
+    "é",
+    "\u{feff}",
+    "0x7fffffffffffffffff",
+    "1e999",
+    "[[rule]]\n",
+    "\\u0000",
+];
+
+fn survives(text: &str) {
+    let catalogue = Catalogue::embedded().unwrap();
+    match Policy::parse(text, "garbage.toml", &catalogue) {
+        Ok(policy) => {
+            assert!(!policy.render().is_empty());
+            // A policy that is too large for the kernel is an error, never a panic.
+            let _ = policy.compile(&SmallAtlas::new(Vec::new()), AT);
+        }
+        Err(errors) => {
+            assert!(!errors.is_empty());
+            for error in &errors {
+                assert!(error.line >= 1 && error.column >= 1 && !error.what.is_empty());
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(600))]
+
+    #[test]
+    fn any_text_is_survived(text in "\\PC*") {
+        survives(&text);
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        survives(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn mutated_presets_are_survived(
+        preset in select(&Policy::PRESETS[..]),
+        edits in proptest::collection::vec((any::<Index>(), any::<Index>(), select(&PIECES[..])), 1..6),
+    ) {
+        let mut characters: Vec<char> = Policy::preset(preset).unwrap().chars().collect();
+        for (at, length, piece) in edits {
+            let start = at.index(characters.len());
+            let end = (start + length.index(40)).min(characters.len());
+            characters.splice(start..end, piece.chars());
+        }
+        survives(&characters.into_iter().collect::<String>());
+    }
+
+    #[test]
+    fn mutated_words_are_survived(
+        preset in select(&Policy::PRESETS[..]),
+        word in any::<Index>(),
+        other in any::<Index>(),
+    ) {
+        let text = Policy::preset(preset).unwrap();
+        let words: Vec<&str> = text.split(' ').collect();
+        let mut changed = words.clone();
+        changed[word.index(words.len())] = words[other.index(words.len())];
+        survives(&changed.join(" "));
+    }
+}
