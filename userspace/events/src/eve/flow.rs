@@ -1,5 +1,6 @@
 //! `event_type: flow`.
 
+use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::{Carried, Head, Metadata, RESIDENCY, Stamp, Var, event_id};
@@ -30,32 +31,37 @@ struct Account {
     action: Option<&'static str>,
 }
 
-#[derive(Serialize)]
+/// `tcp`: flags as hexadecimal words, then one key for each flag that was seen.
 struct Tcp {
-    tcp_flags: Hex,
-    tcp_flags_ts: Hex,
-    tcp_flags_tc: Hex,
-    #[serde(skip_serializing_if = "is_false")]
-    fin: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    syn: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    rst: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    psh: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    ack: bool,
-    #[serde(skip_serializing_if = "is_false")]
-    urg: bool,
+    flags: TcpFlags,
     state: &'static str,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde passes a reference"
-)]
-const fn is_false(value: &bool) -> bool {
-    !*value
+/// Flags that EVE has a key for (RFC 9293 section 3.1).
+const FLAGS: [(&str, u8); 6] = [
+    ("fin", 1),
+    ("syn", 2),
+    ("rst", 4),
+    ("psh", 8),
+    ("ack", 16),
+    ("urg", 32),
+];
+
+impl Serialize for Tcp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all = self.flags.outbound | self.flags.reply;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("tcp_flags", &Hex(all))?;
+        map.serialize_entry("tcp_flags_ts", &Hex(self.flags.outbound))?;
+        map.serialize_entry("tcp_flags_tc", &Hex(self.flags.reply))?;
+        for (name, bit) in FLAGS {
+            if all & bit != 0 {
+                map.serialize_entry(name, &true)?;
+            }
+        }
+        map.serialize_entry("state", self.state)?;
+        map.end()
+    }
 }
 
 /// Two hexadecimal digits.
@@ -68,19 +74,9 @@ impl Serialize for Hex {
 }
 
 impl Tcp {
-    fn new(flags: TcpFlags, stage: FlowStage) -> Self {
-        let all = flags.outbound | flags.reply;
-        let seen = |bit: u8| all & bit != 0;
+    const fn new(flags: TcpFlags, stage: FlowStage) -> Self {
         Self {
-            tcp_flags: Hex(all),
-            tcp_flags_ts: Hex(flags.outbound),
-            tcp_flags_tc: Hex(flags.reply),
-            fin: seen(1),
-            syn: seen(2),
-            rst: seen(4),
-            psh: seen(8),
-            ack: seen(16),
-            urg: seen(32),
+            flags,
             state: match stage {
                 FlowStage::New | FlowStage::Stopped => "syn_sent",
                 FlowStage::Established => "established",

@@ -122,7 +122,7 @@ impl<'a> Head<'a> {
             http: named(NameSource::Host).map(|hostname| Http { hostname }),
             traffic: Labels {
                 id: ["residency"],
-                label: residency,
+                label: LabelList(residency),
             },
         }
     }
@@ -175,40 +175,46 @@ impl Serialize for Protocol {
 #[derive(Serialize)]
 struct Labels<'a> {
     id: [&'static str; 1],
-    #[serde(serialize_with = "labels")]
-    label: &'a Residency,
+    label: LabelList<'a>,
 }
 
-fn labels<S: Serializer>(residency: &&Residency, serializer: S) -> Result<S::Ok, S::Error> {
-    struct Label<'a>(&'static str, &'a str);
-    impl Serialize for Label<'_> {
-        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-            serializer.collect_str(&format_args!("{}/{}", self.0, self.1))
+struct LabelList<'a>(&'a Residency);
+
+struct Label<'a>(&'static str, &'a str);
+
+impl Serialize for Label<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}/{}", self.0, self.1))
+    }
+}
+
+impl Serialize for LabelList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let residency = self.0;
+        let mut list = serializer.serialize_seq(None)?;
+        list.serialize_element(&Label("class", residency.class.name()))?;
+        list.serialize_element(&Label("verdict", residency.verdict.name()))?;
+        if let Some(country) = &residency.host_country {
+            list.serialize_element(&Label("host", country.as_str()))?;
         }
-    }
-    let mut list = serializer.serialize_seq(None)?;
-    list.serialize_element(&Label("class", residency.class.name()))?;
-    list.serialize_element(&Label("verdict", residency.verdict.name()))?;
-    if let Some(country) = &residency.host_country {
-        list.serialize_element(&Label("host", country.as_str()))?;
-    }
-    if let Some(country) = &residency.control_country {
-        list.serialize_element(&Label("control", country.as_str()))?;
-    }
-    for law in &residency.legal_regimes {
-        list.serialize_element(&Label("regime", law))?;
-    }
-    for (key, value) in [
-        ("operator", &residency.operator_id),
-        ("service", &residency.service),
-        ("zone", &residency.zone),
-        ("opaque", &residency.opaque),
-    ] {
-        if let Some(value) = value {
-            list.serialize_element(&Label(key, value))?;
+        if let Some(country) = &residency.control_country {
+            list.serialize_element(&Label("control", country.as_str()))?;
         }
+        for law in &residency.legal_regimes {
+            list.serialize_element(&Label("regime", law))?;
+        }
+        for (key, value) in [
+            ("operator", &residency.operator_id),
+            ("service", &residency.service),
+            ("zone", &residency.zone),
+            ("opaque", &residency.opaque),
+        ] {
+            if let Some(value) = value {
+                list.serialize_element(&Label(key, value))?;
+            }
+        }
+        list.end()
     }
-    list.end()
 }
 
 /// `metadata`: strings under a group.

@@ -88,6 +88,7 @@ impl std::fmt::Debug for Handle {
 impl Handle {
     /// Queues an event and returns its sequence number (last part of its id). Numbers have no gaps:
     /// a reader that misses one knows that the event was lost.
+    #[expect(clippy::must_use_candidate, reason = "most senders need no number")]
     pub fn send(&self, event: Event) -> u64 {
         let number = self.shared.lock().queue.push(event);
         self.shared.wake.notify_one();
