@@ -6,6 +6,7 @@
 
 mod bench;
 mod demo;
+mod ebpf;
 mod lint;
 mod process;
 mod setup;
@@ -26,6 +27,8 @@ struct Arguments {
 enum Task {
     /// Install what is missing on this machine to build, test and demonstrate Octroi
     Setup(setup::Arguments),
+    /// Build the kernel object that is committed, or compare with it
+    Ebpf(ebpf::Arguments),
     /// Run the gate between real clients and real servers, in network namespaces
     Demo(demo::Arguments),
     /// Run every test: pure crates, kernel programs, the lab (root)
@@ -39,6 +42,7 @@ enum Task {
 fn main() -> Result<()> {
     match Arguments::parse().task {
         Task::Setup(arguments) => setup::run(&arguments),
+        Task::Ebpf(arguments) => ebpf::run(&arguments),
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),

@@ -1,1 +1,47 @@
 //! octroi-datapath: the only crate that knows the kernel.
+//!
+//! Owns: the embedded kernel object, its loading, pinning, adoption after a restart and upgrade in
+//! place; attaching to interfaces; filling and flipping the tables of atlas and policy; reading
+//! flows, counters and rings. Depends on `octroi-abi` for shapes, on `octroi-policy` and
+//! `octroi-geo-db` for the tables it is given. Refuses to depend on what a policy or an atlas
+//! means, on async runtimes, and on files other than those under its pin root.
+//!
+//! The programs, links and maps are pinned: they outlive the process, and the next
+//! [`Datapath::load`] adopts them. Nothing here is undone by dropping a [`Datapath`]; only
+//! [`Datapath::detach`] opens the gate.
+
+mod atlas;
+mod attach;
+mod bpffs;
+mod clock;
+mod counters;
+mod detach;
+mod error;
+mod flows;
+mod gateway;
+mod interface;
+mod load;
+mod object;
+mod policy;
+mod prefixes;
+mod privilege;
+mod ring;
+mod run;
+mod shapes;
+mod switch;
+mod sys;
+mod wire;
+
+pub use attach::{AttachReport, Attachment, XdpMode};
+pub use counters::Counters;
+pub use detach::DetachReport;
+pub use error::DatapathError;
+pub use flows::{Rewritten, VerdictChange};
+pub use load::{Datapath, LoadOptions, LoadReport};
+pub use object::{OBJECT_VERSIONS, object};
+pub use ring::{EventRing, SampleRecord, SampleRing};
+pub use run::{Program, RunReport};
+pub use switch::Applied;
+
+/// Where pins stand when nothing else is said.
+pub const DEFAULT_PIN_ROOT: &str = "/sys/fs/bpf/octroi";

@@ -1,0 +1,64 @@
+//! octroi-ebpf: the kernel programs.
+//!
+//! Owns: what happens to one packet, from its first byte to its verdict. Shares its shapes and
+//! codes with userspace through `octroi-abi`, and knows nothing else: no address, no country, no
+//! policy is compiled in. One file, one concern; the ways of a packet are `outbound` (XDP) and
+//! `reply` (TCX egress).
+//!
+//! Packet bytes are read through pointers that need not be aligned: the kernel's verifier checks
+//! bounds, and allows unaligned loads where the machine does (x86-64, arm64).
+#![no_std]
+#![no_main]
+#![feature(asm_experimental_arch)]
+
+#[cfg(not(target_endian = "little"))]
+compile_error!("addresses are handled as little-endian words: build for bpfel-unknown-none");
+
+mod account;
+mod atlas;
+mod control;
+mod count;
+mod event;
+mod fragment;
+mod frame;
+mod ipv4;
+mod ipv6;
+mod judge;
+mod link;
+mod maps;
+mod outbound;
+mod packet;
+mod probe;
+mod reject;
+mod reply;
+mod rewrite;
+mod sample;
+mod transport;
+
+use aya_ebpf::macros::{classifier, xdp};
+use aya_ebpf::programs::{TcContext, XdpContext};
+
+use crate::frame::{SkbFrame, XdpFrame};
+
+/// XDP on the inside interface: outbound packets.
+#[xdp(frags)]
+pub fn octroi_outbound(context: XdpContext) -> u32 {
+    outbound::run(&XdpFrame::new(&context))
+}
+
+/// TCX egress on the inside interface: replies.
+#[classifier]
+pub fn octroi_reply(context: TcContext) -> i32 {
+    reply::run(&SkbFrame::new(&context))
+}
+
+/// Some helpers are for GPL-compatible programs only.
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";
+
+/// The verifier accepts no endless loop: that this object loads proves that no panic is reachable.
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

@@ -1,0 +1,177 @@
+//! The way back: a reply on the inside interface (TCX egress), after un-NAT and before
+//! segmentation.
+
+use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
+use octroi_abi::control::Active;
+use octroi_abi::event::kind;
+use octroi_abi::flow::FlowState;
+use octroi_abi::opaque::Opaque;
+use octroi_abi::outcome::{Direction, Outcome};
+use octroi_abi::verdict::Verdict;
+
+use crate::event::{self, Sight};
+use crate::frame::{Frame as _, SkbFrame};
+use crate::judge;
+use crate::maps::{FLOWS, SCRATCH, Scratch};
+use crate::outbound::active;
+use crate::packet::{Packet, words};
+use crate::{account, control, count, link, sample};
+
+const DIRECTION: Direction = Direction::Reply;
+
+/// Let later programs of the same hook run (`enum tcx_action_base`, Linux 6.6).
+const TCX_NEXT: i32 = -1;
+const TCX_DROP: i32 = 2;
+
+/// One packet, from its first byte to exactly one outcome.
+#[inline(always)]
+pub fn run(frame: &SkbFrame) -> i32 {
+    count::seen(DIRECTION);
+    let outcome = match SCRATCH.get_ptr_mut(DIRECTION as u32) {
+        Some(scratch) => {
+            // SAFETY: this CPU's and this direction's own slot.
+            let scratch = unsafe { &mut *scratch };
+            scratch.packet.reset();
+            link::parse(frame, DIRECTION, &mut scratch.packet);
+            decide(frame, scratch)
+        }
+        None => Outcome::InternalDrop,
+    };
+    count::outcome(DIRECTION, outcome);
+    if outcome.passes() { TCX_NEXT } else { TCX_DROP }
+}
+
+#[inline(always)]
+fn decide(frame: &SkbFrame, scratch: &mut Scratch) -> Outcome {
+    let packet = &scratch.packet;
+    count::opaque(packet.opaque);
+    if packet.arp != 0 {
+        return Outcome::Control;
+    }
+    let Some(active) = active() else {
+        return Outcome::InternalDrop;
+    };
+    // SAFETY: a helper without arguments.
+    let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
+    if packet.has_flow() {
+        if control::is_beyond_key(packet) && is_link(packet) {
+            return Outcome::Control;
+        }
+        if let Some(state) = FLOWS.get_ptr_mut(&packet.key) {
+            // SAFETY: as in the outbound program.
+            let state = unsafe { &mut *state };
+            return known(frame, scratch, state, active, now_ns);
+        }
+    }
+    unknown(frame, scratch, active, now_ns)
+}
+
+#[inline(always)]
+fn is_link(packet: &Packet) -> bool {
+    control::is_link(words(&packet.key.outside), words(&packet.key.inside), packet)
+}
+
+#[inline(always)]
+fn sight(frame: &SkbFrame, now_ns: u64) -> Sight {
+    Sight {
+        now_ns,
+        ifindex: frame.ifindex(),
+        wire_bytes: frame.length(),
+        direction: DIRECTION,
+    }
+}
+
+/// A reply of a flow: count it; a stopped flow is stopped both ways.
+#[inline(always)]
+fn known(
+    frame: &SkbFrame,
+    scratch: &mut Scratch,
+    state: &mut FlowState,
+    active: u64,
+    now_ns: u64,
+) -> Outcome {
+    let Scratch {
+        packet,
+        decision,
+        sample,
+        ..
+    } = scratch;
+    let generation = Active::unpack(active).generation;
+    let mut told = 0;
+    if state.generation != generation && generation != 0 {
+        // A stream that only comes in must feel a new policy too.
+        if judge::flow(&packet.key, state.opaque, active, decision).is_err() {
+            return Outcome::InternalDrop;
+        }
+        let opaque = state.opaque;
+        if judge::renew(state, decision, generation, opaque) {
+            told = kind::REJUDGED;
+        }
+    }
+    let closed = account::packet(DIRECTION, state, packet, false, now_ns);
+    if sample::is_wanted(DIRECTION, packet, state) {
+        sample::take(frame, &sight(frame, now_ns), packet, sample, state);
+    }
+    let outcome = outcome_of(state);
+    if told == 0 && closed {
+        told = kind::CLOSED;
+    }
+    if told != 0 {
+        event::emit(told, &sight(frame, now_ns), outcome, &packet.key, state);
+    }
+    outcome
+}
+
+#[inline(always)]
+fn outcome_of(state: &FlowState) -> Outcome {
+    let verdict = state.verdict;
+    if verdict == Verdict::Allow.code() {
+        Outcome::Allowed
+    } else if verdict == Verdict::Flag.code() {
+        Outcome::Flagged
+    } else if !judge::stops(verdict, state.flags) {
+        Outcome::Monitored
+    } else if verdict == Verdict::Reject.code() {
+        Outcome::RejectedSilently
+    } else if verdict == Verdict::Block.code() {
+        Outcome::Blocked
+    } else {
+        Outcome::InternalDrop
+    }
+}
+
+/// A packet towards the inside that no flow is known for.
+#[inline(never)]
+fn unknown(frame: &SkbFrame, scratch: &mut Scratch, active: u64, now_ns: u64) -> Outcome {
+    let Scratch {
+        packet,
+        decision,
+        state,
+        ..
+    } = scratch;
+    if packet.addressed != 0 {
+        if is_link(packet) {
+            return Outcome::Control;
+        }
+        if control::is_gateway(&packet.key.outside) {
+            return Outcome::Gateway;
+        }
+    }
+    let generation = Active::unpack(active).generation;
+    if generation == 0 {
+        return Outcome::NoPolicy;
+    }
+    if packet.has_flow() {
+        return Outcome::Unsolicited;
+    }
+    // The policy is about what leaves: what comes back in a strange shape passes, counted and told.
+    decision.reset();
+    decision.verdict = Verdict::Allow.code();
+    account::open(state, decision, generation, packet.opaque, now_ns);
+    state.reply_packets = 1;
+    state.reply_bytes = packet.ip_bytes;
+    if packet.opaque != Opaque::None.code() {
+        event::opaque(&sight(frame, now_ns), Outcome::OpaquePassed, &packet.key, state);
+    }
+    Outcome::OpaquePassed
+}

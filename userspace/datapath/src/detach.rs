@@ -1,0 +1,135 @@
+//! Opening the gate: links off, pins away. Works with or without a daemon.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::{Path, PathBuf};
+
+use crate::bpffs;
+use crate::error::DatapathError;
+use crate::load::Datapath;
+use crate::{privilege, sys};
+
+/// What detaching found and removed.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct DetachReport {
+    /// Interfaces that are no longer guarded, each once, sorted.
+    pub interfaces: Vec<String>,
+    /// Links taken off.
+    pub links: usize,
+    /// Pins of maps and programs removed.
+    pub pins: usize,
+}
+
+impl fmt::Display for DetachReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.links == 0 && self.pins == 0 {
+            return write!(f, "nothing was attached or pinned");
+        }
+        let interfaces = if self.interfaces.is_empty() {
+            "no interface".to_owned()
+        } else {
+            self.interfaces.join(", ")
+        };
+        write!(
+            f,
+            "detached from {interfaces} ({} links), {} pins removed",
+            self.links, self.pins
+        )
+    }
+}
+
+impl Datapath {
+    /// Takes the programs off every interface and removes every pin under a pin root, of every ABI
+    /// version. Packets are no longer looked at afterwards.
+    ///
+    /// # Errors
+    /// When a privilege is missing or a file cannot be removed; what was removed before stays so.
+    pub fn detach(pin_root: &Path) -> Result<DetachReport, DatapathError> {
+        privilege::capabilities("detaching")?;
+        let mut report = DetachReport::default();
+        if !pin_root.exists() || !bpffs::is_bpffs(pin_root) {
+            return Ok(report);
+        }
+        for version in entries(pin_root)?
+            .into_iter()
+            .filter(|path| is_version(path))
+        {
+            for interface in entries(&version.join("links"))? {
+                for pin in entries(&interface)? {
+                    unlink(&pin)?;
+                    report.links += 1;
+                }
+                remove_directory(&interface)?;
+                let name = bpffs::unescaped(&file_name(&interface));
+                if !report.interfaces.contains(&name) {
+                    report.interfaces.push(name);
+                }
+            }
+            for directory in ["links", "programs", "maps"].map(|name| version.join(name)) {
+                for pin in entries(&directory)? {
+                    fs::remove_file(&pin).map_err(|source| failed("remove", &pin, source))?;
+                    report.pins += 1;
+                }
+                remove_directory(&directory)?;
+            }
+            remove_directory(&version)?;
+        }
+        report.interfaces.sort();
+        // Fails when it is a mount point or holds what is not ours: then it stays.
+        let _ = fs::remove_dir(pin_root);
+        Ok(report)
+    }
+}
+
+/// Takes a link off its hook even when a running daemon still holds it, then removes the pin.
+fn unlink(pin: &Path) -> Result<(), DatapathError> {
+    match sys::pinned(pin).and_then(|link| sys::detach_link(link.as_fd())) {
+        Ok(()) => {}
+        // The interface is gone: so is the attachment.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOLINK | libc::ENODEV)) => {}
+        Err(source) => return Err(failed("detach", pin, source)),
+    }
+    fs::remove_file(pin).map_err(|source| failed("remove", pin, source))
+}
+
+fn is_version(path: &Path) -> bool {
+    let name = file_name(path);
+    name.strip_prefix('v')
+        .is_some_and(|number| number.parse::<u32>().is_ok())
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// The entries of a directory; none when it is not there.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, DatapathError> {
+    let listed = match fs::read_dir(directory) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed("list", directory, source)),
+    };
+    listed
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|source| failed("list", directory, source))
+}
+
+fn remove_directory(directory: &Path) -> Result<(), DatapathError> {
+    match fs::remove_dir(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(failed("remove", directory, source)),
+    }
+}
+
+fn failed(operation: &'static str, path: &Path, source: io::Error) -> DatapathError {
+    DatapathError::File {
+        operation,
+        path: path.to_owned(),
+        source,
+    }
+}

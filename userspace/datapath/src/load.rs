@@ -1,0 +1,269 @@
+//! Loading the kernel object, and adopting what an earlier process pinned.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
+use aya::programs::{ProgramError, SchedClassifier, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use octroi_abi::control::Control;
+use octroi_abi::flow::{FlowKey, FlowState};
+use octroi_abi::name;
+
+use crate::bpffs::Pins;
+use crate::error::DatapathError;
+use crate::object::object;
+use crate::prefixes::Prefixes;
+use crate::wire::Wire;
+use crate::{DEFAULT_PIN_ROOT, privilege, shapes};
+
+/// How to load.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// Directory on a BPF file system; the pins go to a directory below it that is named for the
+    /// ABI version.
+    pub pin_root: PathBuf,
+}
+
+impl LoadOptions {
+    /// With this pin root.
+    #[must_use]
+    pub fn new(pin_root: impl AsRef<Path>) -> Self {
+        Self {
+            pin_root: pin_root.as_ref().to_owned(),
+        }
+    }
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self::new(DEFAULT_PIN_ROOT)
+    }
+}
+
+/// What loading did.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LoadReport {
+    /// Maps that an earlier process left, with their content; the others are new and empty.
+    pub adopted_maps: usize,
+    /// Where a BPF file system had to be mounted.
+    pub mounted: Option<PathBuf>,
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(mounted) = &self.mounted {
+            write!(f, "mounted a BPF file system on {}; ", mounted.display())?;
+        }
+        match self.adopted_maps {
+            0 => write!(f, "kernel programs loaded, maps new"),
+            adopted => write!(f, "kernel programs loaded, {adopted} pinned maps adopted"),
+        }
+    }
+}
+
+/// The kernel side: programs, maps, and what is pinned of them.
+///
+/// Dropping it changes nothing in the kernel: what is pinned stays.
+pub struct Datapath {
+    pub(crate) pins: Pins,
+    pub(crate) report: LoadReport,
+    pub(crate) programs: Ebpf,
+    pub(crate) control: Array<MapData, Wire<Control>>,
+    pub(crate) atlas_v4: MapData,
+    pub(crate) atlas_v4_overflow: MapData,
+    pub(crate) atlas_v6: MapData,
+    pub(crate) zones: Prefixes<u32>,
+    pub(crate) marks: Prefixes<u64>,
+    pub(crate) verdicts: MapData,
+    pub(crate) rule_sets: MapData,
+    pub(crate) opaque: MapData,
+    pub(crate) gateway_addresses: HashMap<MapData, [u8; 16], u32>,
+    pub(crate) flows: HashMap<MapData, Wire<FlowKey>, Wire<FlowState>>,
+    pub(crate) flow_table: MapData,
+    pub(crate) events: Option<MapData>,
+    pub(crate) samples: Option<MapData>,
+    pub(crate) counters: PerCpuArray<MapData, u64>,
+}
+
+impl fmt::Debug for Datapath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Datapath")
+            .field("pins", &self.pins)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Datapath {
+    /// Loads the embedded object and pins it, or adopts what is pinned under the pin root. What is
+    /// attached goes on running the programs it has until [`Datapath::attach`] replaces them.
+    ///
+    /// # Errors
+    /// When privileges, kernel features or the BPF file system are missing, when a pinned map has
+    /// another shape, or when the kernel refuses a program. Nothing that runs is changed then.
+    pub fn load(options: &LoadOptions) -> Result<Self, DatapathError> {
+        privilege::check()?;
+        let pins = Pins::new(&options.pin_root);
+        let mounted = pins.prepare()?;
+        let maps = pins.maps();
+        let adopted_maps = shapes::verify_pins(&maps)?;
+
+        let mut loader = EbpfLoader::new();
+        for shape in &shapes::PINNED {
+            loader.map_pin_path(shape.name, maps.join(shape.name));
+        }
+        let mut ebpf = loader
+            .load(object())
+            .map_err(|error| DatapathError::Load(Box::new(error)))?;
+        // Once more: what was just created must be what this crate believes it to be.
+        shapes::verify_pins(&maps)?;
+
+        let mut datapath = Self {
+            control: typed(&mut ebpf, name::CONTROL, Array::try_from)?,
+            atlas_v4: data(&mut ebpf, name::ATLAS_V4)?,
+            atlas_v4_overflow: data(&mut ebpf, name::ATLAS_V4_OVERFLOW)?,
+            atlas_v6: data(&mut ebpf, name::ATLAS_V6)?,
+            zones: Prefixes::new(
+                name::ZONES,
+                typed(&mut ebpf, name::ZONES, LpmTrie::try_from)?,
+            ),
+            marks: Prefixes::new(
+                name::MARKS,
+                typed(&mut ebpf, name::MARKS, LpmTrie::try_from)?,
+            ),
+            verdicts: data(&mut ebpf, name::VERDICTS)?,
+            rule_sets: data(&mut ebpf, name::RULE_SETS)?,
+            opaque: data(&mut ebpf, name::OPAQUE)?,
+            gateway_addresses: typed(&mut ebpf, name::GATEWAY_ADDRESSES, HashMap::try_from)?,
+            flow_table: pinned(&maps, name::FLOWS)?,
+            flows: typed(&mut ebpf, name::FLOWS, HashMap::try_from)?,
+            events: Some(data(&mut ebpf, name::EVENTS)?),
+            samples: Some(data(&mut ebpf, name::SAMPLES)?),
+            counters: typed(&mut ebpf, name::COUNTERS, PerCpuArray::try_from)?,
+            programs: ebpf,
+            report: LoadReport {
+                adopted_maps,
+                mounted,
+            },
+            pins,
+        };
+        datapath.load_programs()?;
+        Ok(datapath)
+    }
+
+    /// What loading did.
+    #[must_use]
+    pub fn load_report(&self) -> &LoadReport {
+        &self.report
+    }
+
+    fn load_programs(&mut self) -> Result<(), DatapathError> {
+        let directory = self.pins.programs();
+        for name in [
+            name::PROGRAM_OUTBOUND,
+            name::PROGRAM_REWRITE,
+            name::PROGRAM_NOOP,
+            name::PROGRAM_LOOKUP,
+        ] {
+            let program = self.xdp(name)?;
+            program.load().map_err(|source| refused(name, source))?;
+        }
+        let reply = self.classifier(name::PROGRAM_REPLY)?;
+        reply
+            .load()
+            .map_err(|source| refused(name::PROGRAM_REPLY, source))?;
+
+        // A new pin beside the old one, then renamed over it: there is always one.
+        let next = |name: &str| directory.join(format!("{name}-next"));
+        for name in [name::PROGRAM_OUTBOUND, name::PROGRAM_REPLY] {
+            let path = next(name);
+            remove_if_there(&path)?;
+            let pinned = if name == name::PROGRAM_REPLY {
+                self.classifier(name)?.pin(&path)
+            } else {
+                self.xdp(name)?.pin(&path)
+            };
+            pinned.map_err(|error| DatapathError::File {
+                operation: "pin the program",
+                path: path.clone(),
+                source: std::io::Error::other(error),
+            })?;
+            fs::rename(&path, directory.join(name)).map_err(|source| DatapathError::File {
+                operation: "rename the pinned program",
+                path,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn xdp(&mut self, name: &'static str) -> Result<&mut Xdp, DatapathError> {
+        self.programs
+            .program_mut(name)
+            .and_then(|program| program.try_into().ok())
+            .ok_or(DatapathError::Object {
+                what: "XDP program",
+                name,
+            })
+    }
+
+    pub(crate) fn classifier(
+        &mut self,
+        name: &'static str,
+    ) -> Result<&mut SchedClassifier, DatapathError> {
+        self.programs
+            .program_mut(name)
+            .and_then(|program| program.try_into().ok())
+            .ok_or(DatapathError::Object {
+                what: "classifier program",
+                name,
+            })
+    }
+}
+
+fn refused(program: &'static str, source: ProgramError) -> DatapathError {
+    DatapathError::Program {
+        program,
+        source: Box::new(source),
+    }
+}
+
+/// Removes a file; that it is not there is fine.
+pub(crate) fn remove_if_there(path: &Path) -> Result<bool, DatapathError> {
+    match fs::remove_file(path) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(source) => Err(DatapathError::File {
+            operation: "remove",
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
+
+fn take(ebpf: &mut Ebpf, name: &'static str) -> Result<Map, DatapathError> {
+    ebpf.take_map(name)
+        .ok_or(DatapathError::Object { what: "map", name })
+}
+
+fn typed<T>(
+    ebpf: &mut Ebpf,
+    name: &'static str,
+    convert: impl FnOnce(Map) -> Result<T, aya::maps::MapError>,
+) -> Result<T, DatapathError> {
+    convert(take(ebpf, name)?).map_err(|error| DatapathError::map("open", name, error))
+}
+
+fn data(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, DatapathError> {
+    match take(ebpf, name)? {
+        Map::Array(data) | Map::RingBuf(data) => Ok(data),
+        _ => Err(DatapathError::Object { what: "map", name }),
+    }
+}
+
+/// A second descriptor of a pinned map, for calls that aya does not make.
+fn pinned(maps: &Path, name: &'static str) -> Result<MapData, DatapathError> {
+    MapData::from_pin(maps.join(name)).map_err(|error| DatapathError::map("open", name, error))
+}

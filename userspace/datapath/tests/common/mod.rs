@@ -1,0 +1,153 @@
+//! What the kernel tests share: a data path of their own, small tables, frames.
+
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "each test program uses its own part of it"
+)]
+
+pub mod checksum;
+pub mod frames;
+pub mod tables;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use octroi_abi::flow::{FlowKey, FlowState};
+use octroi_abi::outcome::{Direction, Outcome};
+use octroi_datapath::{Counters, Datapath, LoadOptions, Program, RunReport};
+
+pub const XDP_DROP: u32 = 1;
+pub const XDP_PASS: u32 = 2;
+pub const XDP_TX: u32 = 3;
+pub const TCX_NEXT: u32 = u32::MAX;
+pub const TCX_DROP: u32 = 2;
+
+/// Whether kernel tests are to be skipped, said aloud. Without root they fail: a test that was not
+/// run must not look like one that passed.
+pub fn skipped() -> bool {
+    if std::env::var_os("OCTROI_SKIP_KERNEL").is_some_and(|value| value == "1") {
+        println!("skipped: OCTROI_SKIP_KERNEL=1");
+        return true;
+    }
+    assert!(
+        nix::unistd::geteuid().is_root(),
+        "kernel tests need root (run them as root, or set OCTROI_SKIP_KERNEL=1 to skip them)"
+    );
+    false
+}
+
+/// One data path at a time in one process: each holds some hundred MiB of tables.
+static ONE: Mutex<()> = Mutex::new(());
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+/// A pin root of its own, removed at the end, whatever happens.
+pub struct PinRoot(PathBuf);
+
+impl PinRoot {
+    pub fn new() -> Self {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("octroi-test-{}-{number}", std::process::id());
+        Self(Path::new("/sys/fs/bpf").join(name))
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for PinRoot {
+    fn drop(&mut self) {
+        if let Err(error) = Datapath::detach(&self.0) {
+            eprintln!("cannot clean {}: {error}", self.0.display());
+        }
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+/// A loaded data path.
+pub struct Rig {
+    pub datapath: Datapath,
+    pub root: PinRoot,
+    _one: MutexGuard<'static, ()>,
+}
+
+impl Rig {
+    pub fn new() -> Self {
+        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let root = PinRoot::new();
+        let datapath = Datapath::load(&LoadOptions::new(root.path())).unwrap();
+        Self {
+            datapath,
+            root,
+            _one: one,
+        }
+    }
+
+    /// With the little world of [`tables`] in force.
+    pub fn with_world() -> Self {
+        let mut rig = Self::new();
+        rig.datapath
+            .apply_atlas_and_policy(&tables::atlas(), &tables::policy(true))
+            .unwrap();
+        rig
+    }
+
+    pub fn outbound(&self, frame: &[u8]) -> RunReport {
+        self.datapath.run(Program::Outbound, frame, 1).unwrap()
+    }
+
+    pub fn reply(&self, frame: &[u8]) -> RunReport {
+        self.datapath.run(Program::Reply, frame, 1).unwrap()
+    }
+
+    /// Runs a frame and tells which outcome it was counted as: exactly one, and "seen" once.
+    pub fn outcome(&self, direction: Direction, frame: &[u8]) -> (Outcome, RunReport) {
+        let before = self.datapath.counters().unwrap();
+        let report = match direction {
+            Direction::Outbound => self.outbound(frame),
+            Direction::Reply => self.reply(frame),
+        };
+        let after = self.datapath.counters().unwrap();
+        let outcome = counted(direction, &before, &after);
+        let passes = match direction {
+            Direction::Outbound => report.action == XDP_PASS,
+            Direction::Reply => report.action == TCX_NEXT,
+        };
+        assert_eq!(
+            passes,
+            outcome.passes(),
+            "{outcome:?} and action {}",
+            report.action
+        );
+        (outcome, report)
+    }
+
+    pub fn flow(&self, key: &FlowKey) -> Option<FlowState> {
+        self.datapath.flow(key).unwrap()
+    }
+
+    pub fn flow_count(&self) -> usize {
+        self.datapath.flows(&mut |_, _| {}).unwrap()
+    }
+}
+
+/// The one outcome by which two readings differ.
+pub fn counted(direction: Direction, before: &Counters, after: &Counters) -> Outcome {
+    assert_eq!(
+        after.seen(direction),
+        before.seen(direction) + 1,
+        "seen once"
+    );
+    let mut changed = Outcome::ALL.into_iter().filter(|outcome| {
+        after.outcome(direction, *outcome) != before.outcome(direction, *outcome)
+    });
+    let outcome = changed.next().expect("no outcome was counted");
+    assert_eq!(changed.next(), None, "two outcomes were counted");
+    assert_eq!(
+        after.outcome(direction, outcome),
+        before.outcome(direction, outcome) + 1
+    );
+    outcome
+}
