@@ -16,6 +16,7 @@ pub mod fold;
 pub mod identity;
 pub mod model;
 pub mod notice;
+mod reason;
 pub mod residency;
 pub mod sink;
 pub mod stats;

@@ -279,7 +279,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("eve.json");
         let mut sink = sink(&path, 64, 100);
-        let lines = (0..200).fold(String::new(), |lines, number| lines + &format!("{number:05}\n"));
+        let lines = (0..200).fold(String::new(), |lines, number| {
+            lines + &format!("{number:05}\n")
+        });
         sink.write(lines.as_bytes()).unwrap();
         let mut all = String::new();
         for number in (1..=sink.rotations()).rev() {

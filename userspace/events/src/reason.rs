@@ -1,0 +1,252 @@
+//! From an explanation to the `residency` object: the one place where the two meet.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use octroi_geo_db::profile::Profile;
+use octroi_geo_db::{Atlas, Axis, Catalogue, Claim};
+use octroi_policy::{Explanation, Verdict};
+
+use crate::class::{CatalogueOn, ResidencyClass};
+use crate::model::SCHEMA;
+use crate::residency::{
+    Alternative, BasisLine, Conflict, Counterfactual, Evidence, LawLine, Residency, RuleStep,
+    Shadow,
+};
+
+/// Claims of each sort that an object carries: an atlas can hold dozens for one address.
+const MOST_CLAIMS: usize = 12;
+
+impl Residency {
+    /// The object of an explained decision, on a day (which decides membership of groups and who
+    /// the parent of an operator is).
+    ///
+    /// What an explanation does not hold stays absent: who said the name, whether DNS bound it and
+    /// whether the client hid it (the caller has seen the packets), and exemptions.
+    #[must_use]
+    pub fn from_explanation(explanation: &Explanation, atlas: &Atlas, day: Date) -> Self {
+        let catalogue = atlas.catalogue();
+        let profile = &explanation.profile;
+        let dossier = &explanation.dossier;
+        let regions = CatalogueOn { catalogue, day };
+        let (evidence, conflicts) = weigh(&dossier.claims, profile);
+        let control = &profile.control;
+        Self {
+            schema: SCHEMA,
+            class: ResidencyClass::of(profile, &regions),
+            verdict: explanation.verdict,
+            enforced: explanation.enforced,
+            mode: explanation.mode,
+            zone: Some(&*explanation.zone)
+                .filter(|zone| *zone != octroi_policy::NO_ZONE)
+                .map(Arc::from),
+
+            host_country: profile.hosting.country,
+            host_country_src: host_source(&dossier.claims, profile),
+            confidence: profile.hosting.confidence,
+            anycast: profile.hosting.confidence
+                == octroi_geo_db::profile::HostingConfidence::Anycast,
+            registered_country: dossier.asn.as_ref().and_then(|asn| asn.country),
+            asn: dossier.asn.as_ref().map(|asn| asn.number),
+            as_name: dossier
+                .asn
+                .as_ref()
+                .filter(|asn| !asn.name.is_empty())
+                .map(|asn| asn.name.clone()),
+
+            operator: explanation.operator_name.as_deref().map(Arc::from),
+            operator_id: control.operator.clone(),
+            control_country: control.country,
+            control_chain: chain(catalogue, profile, day),
+            reach: control.reach,
+            control_basis: control.basis,
+            legal_regimes: control.laws.clone(),
+            laws: explanation
+                .laws
+                .iter()
+                .map(|law| LawLine {
+                    id: text(&law.id),
+                    name: text(&law.name),
+                    sentence: text(&law.sentence),
+                })
+                .collect(),
+
+            qualification: profile
+                .qualifications
+                .iter()
+                .filter(|held| {
+                    held.from.is_none_or(|from| from <= day)
+                        && held.until.is_none_or(|until| day <= until)
+                })
+                .cloned()
+                .collect(),
+            service: profile.service.clone(),
+            special: profile.special.map(|special| special.name().into()),
+            opaque: explanation.opaque.as_deref().map(Arc::from),
+
+            evidence,
+            conflicts,
+
+            name: explanation.name.as_deref().map(Arc::from),
+            name_src: None,
+            name_dns_bound: None,
+            ech: None,
+
+            rule: text(&explanation.rule),
+            rule_title: Some(&*explanation.rule_title)
+                .filter(|title| !title.is_empty())
+                .map(Arc::from),
+            rule_path: explanation
+                .path
+                .iter()
+                .map(|step| RuleStep {
+                    rule: text(&step.rule),
+                    matched: step.matched,
+                    reason: text(&step.reason),
+                })
+                .collect(),
+            shadow: explanation.shadow.as_ref().map(|shadow| Shadow {
+                rule: text(&shadow.rule),
+                verdict: shadow.verdict,
+            }),
+            exemption: None,
+            basis: explanation
+                .basis
+                .iter()
+                .map(|basis| BasisLine {
+                    id: text(&basis.id),
+                    title: text(&basis.title),
+                    date: basis.date,
+                })
+                .collect(),
+            counterfactual: explanation
+                .counterfactuals
+                .iter()
+                .map(|other| Counterfactual {
+                    change: text(&other.change),
+                    verdict: other.verdict,
+                })
+                .collect(),
+            alternatives: alternatives(explanation),
+
+            policy: text(&explanation.policy_name),
+            policy_ver: explanation.policy_version.as_deref().map(Arc::from),
+            policy_sha256: text(&explanation.policy_sha256),
+            db_ver: text(&explanation.atlas_version),
+        }
+    }
+}
+
+fn text(text: &str) -> Arc<str> {
+    text.into()
+}
+
+/// Sovereign services only, and only for traffic that is not simply allowed.
+fn alternatives(explanation: &Explanation) -> Vec<Alternative> {
+    if explanation.verdict == Verdict::Allow {
+        return Vec::new();
+    }
+    explanation
+        .alternatives
+        .iter()
+        .filter(|offer| offer.sovereign)
+        .map(|offer| Alternative {
+            service: text(&offer.service),
+            name: text(&offer.name),
+        })
+        .collect()
+}
+
+/// Splits claims into those that agree with what was judged and those that contradict it. A claim
+/// that was not followed may still agree: a second source for the same country.
+fn weigh(claims: &[Claim], profile: &Profile) -> (Vec<Evidence>, Vec<Conflict>) {
+    let (mut agreeing, mut contradicting) = (Vec::new(), Vec::new());
+    for claim in claims {
+        let evidence = Evidence {
+            axis: axis(claim.axis).into(),
+            value: text(&claim.value),
+            src: text(&claim.source),
+            reference: text(&claim.reference),
+            ver: claim.date,
+        };
+        if claim.won || agrees(claim, profile) {
+            agreeing.push(evidence);
+        } else {
+            let note = claim.note.as_deref().map(Arc::from);
+            contradicting.push(Conflict { evidence, note });
+        }
+    }
+    agreeing.truncate(MOST_CLAIMS);
+    contradicting.truncate(MOST_CLAIMS);
+    (agreeing, contradicting)
+}
+
+const fn axis(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Hosting => "hosting",
+        Axis::Control => "control",
+        Axis::Qualification => "qualification",
+        Axis::Service => "service",
+    }
+}
+
+fn agrees(claim: &Claim, profile: &Profile) -> bool {
+    let value = claim.value.as_str();
+    match claim.axis {
+        Axis::Hosting => profile
+            .hosting
+            .country
+            .is_some_and(|country| country.as_str() == value),
+        Axis::Control => {
+            let control = &profile.control;
+            control
+                .country
+                .is_some_and(|country| country.as_str() == value)
+                || control.operator.as_deref() == Some(value)
+        }
+        Axis::Qualification => profile
+            .qualifications
+            .iter()
+            .any(|held| &*held.scheme == value),
+        Axis::Service => profile.service.as_deref() == Some(value),
+    }
+}
+
+/// Who said the country that was judged.
+fn host_source(claims: &[Claim], profile: &Profile) -> Option<Arc<str>> {
+    let country = profile.hosting.country?;
+    claims
+        .iter()
+        .filter(|claim| claim.axis == Axis::Hosting && claim.value == country.as_str())
+        .max_by_key(|claim| claim.won)
+        .map(|claim| text(&claim.source))
+}
+
+/// Names from the operator up to whoever controls it. The catalogue names the parent as a company;
+/// when that company is itself an operator of the catalogue, its own parent follows.
+fn chain(catalogue: &Catalogue, profile: &Profile, day: Date) -> Vec<Arc<str>> {
+    let mut names = Vec::new();
+    let mut seen = HashSet::new();
+    let mut operator = profile
+        .control
+        .operator
+        .as_deref()
+        .and_then(|id| catalogue.operator(id));
+    while let Some(current) = operator {
+        if !seen.insert(Arc::clone(&current.id)) {
+            break;
+        }
+        names.push(text(&current.name));
+        let Some(parent) = current.parent_at(day) else {
+            break;
+        };
+        operator = catalogue
+            .operators()
+            .find(|candidate| candidate.name == parent.name);
+        if operator.is_none() {
+            names.push(text(&parent.name));
+        }
+    }
+    names
+}
