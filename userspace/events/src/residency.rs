@@ -272,6 +272,12 @@ impl Residency {
             line.push_str(&facts.join("; "));
             line.push(')');
         }
+        if let Some(shadow) = &self.shadow {
+            line.push_str("; shadow rule ");
+            line.push_str(&shadow.rule);
+            line.push_str(" says ");
+            line.push_str(shadow.verdict.name());
+        }
         line
     }
 }

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use crate::samples;
-use octroi_events::{Event, Mode};
+use octroi_events::{Event, Mode, Name, NameSource};
+use proptest::prelude::*;
 use serde_json::Value;
 
 fn line(event: &Event) -> String {
@@ -213,5 +214,26 @@ fn events_survive_json() {
             event,
             "{name}"
         );
+    }
+}
+
+proptest! {
+    /// Names come from the network and titles from policies: whatever they hold, a line is one
+    /// line of JSON that holds to the schema.
+    #[test]
+    fn any_text_makes_one_valid_line(name in any::<String>(), rule in any::<String>(), message in any::<String>()) {
+        let mut alert = samples::alert();
+        alert.conversation.name = Some(Name { text: name.as_str().into(), source: NameSource::Host });
+        let mut residency = samples::residency();
+        residency.rule = rule.as_str().into();
+        residency.name = Some(name.as_str().into());
+        alert.residency = std::sync::Arc::new(residency);
+        let mut notice = samples::notice();
+        notice.message.clone_from(&message);
+        for event in [Event::Alert(alert), Event::Notice(notice)] {
+            let text = line(&event);
+            prop_assert_eq!(text.matches('\n').count(), 1);
+            prop_assert_eq!(check(&text), Vec::<String>::new());
+        }
     }
 }
