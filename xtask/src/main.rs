@@ -4,6 +4,7 @@
 //! program of the workspace. Refuses to depend on anything that needs a C compiler, because
 //! `cargo xtask setup` is what installs one.
 
+mod atlas;
 mod bench;
 mod demo;
 mod ebpf;
@@ -35,6 +36,8 @@ enum Task {
     Test(test::Arguments),
     /// Check format and lints
     Lint,
+    /// Rebuild the embedded atlas from its pinned packages
+    Atlas(atlas::Arguments),
     /// Measure: pure code, and the kernel programs beside a no-op program (root)
     Bench(bench::Arguments),
 }
@@ -46,6 +49,7 @@ fn main() -> Result<()> {
         Task::Demo(arguments) => demo::run(&arguments),
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
+        Task::Atlas(arguments) => atlas::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }
