@@ -134,8 +134,15 @@ fn decompress(file: &str, bytes: &[u8]) -> Result<Vec<u8>, AtlasError> {
         .ok()
         .filter(|_| plain_length <= PLAIN_LIMIT_BYTES)
         .ok_or_else(|| damaged(format!("{plain_length} bytes are announced")))?;
-    zstd::bulk::decompress(body, plain_length)
-        .map_err(|error| damaged(format!("cannot be decompressed: {error}")))
+    let plain = zstd::bulk::decompress(body, plain_length)
+        .map_err(|error| damaged(format!("cannot be decompressed: {error}")))?;
+    if plain.len() != plain_length {
+        return Err(damaged(format!(
+            "{} bytes after decompression, {plain_length} were written",
+            plain.len()
+        )));
+    }
+    Ok(plain)
 }
 
 /// `N` bytes of the header from `at` on; the header is long enough for all its fields.

