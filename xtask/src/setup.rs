@@ -8,10 +8,9 @@ use anyhow::{Result, bail};
 use crate::process::{self, cargo, find_program, is_root, output, succeeds};
 
 /// Programs that building, the lab and the tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 7] = [
     ("cc", "build-essential"),
     ("ip", "iproute2"),
-    ("ethtool", "ethtool"),
     ("curl", "curl"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),

@@ -7,6 +7,7 @@ pub mod command;
 pub mod daemon;
 pub mod error;
 pub mod namespace;
+mod pass;
 pub mod topology;
 pub mod traces;
 pub mod world;
@@ -78,7 +79,7 @@ impl Lab {
         };
         mount_bpf_file_system()?;
         lab.write_files()?;
-        lab.namespaces.build(&lab.world)?;
+        lab.namespaces.build(&lab.world, &lab.directory())?;
         lab.internet = Some(lab.start_internet()?);
         Ok(lab)
     }

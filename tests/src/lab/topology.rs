@@ -10,10 +10,12 @@
 
 use std::fmt::Write as _;
 use std::net::IpAddr;
+use std::path::Path;
 
 use super::command;
 use super::error::Result;
 use super::namespace::{Namespace, sysctl};
+use super::pass;
 use super::world::World;
 
 /// The gateway's interface towards the zones: Octroi attaches here.
@@ -83,15 +85,17 @@ impl Namespaces {
             .chain([&self.lan, &self.gateway, &self.internet])
     }
 
-    /// Makes the namespaces and their wires.
+    /// Makes the namespaces and their wires; `directory` is for files of the lab.
     ///
     /// # Errors
     /// Not root, or `ip` refuses a step.
-    pub fn build(&self, world: &World) -> Result<()> {
+    pub fn build(&self, world: &World, directory: &Path) -> Result<()> {
         for namespace in self.all() {
             Namespace::create(namespace.name())?;
         }
         self.wire_lan()?;
+        // What XDP sends back out of inside0 must arrive here.
+        pass::attach(&self.lan, "uplink", directory)?;
         self.wire_gateway()?;
         self.wire_internet(world)
     }
@@ -112,13 +116,6 @@ impl Namespaces {
             self.gateway.name()
         );
         self.lan.ip(&batch)?;
-        // A frame that XDP sends back out of inside0 arrives here: a veth accepts it only with
-        // its receive queue on (kernel: veth_xdp_xmit needs the peer's NAPI), which GRO turns on.
-        command::finish(
-            self.lan
-                .command("ethtool")
-                .args(["-K", "uplink", "gro", "on"]),
-        )?;
         for (zone, namespace) in ZONES.iter().zip(&self.zones) {
             namespace.ip(&format!(
                 "link set eth0 up\n\
