@@ -1,7 +1,6 @@
 //! How long a judgement and a compilation take.
 //!
 //! Budgets: 1 us for a judgement under 50 rules, 50 ms to compile 4 zones for 10,000 classes.
-#![expect(missing_docs, reason = "criterion's macros define public items")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;

@@ -1,4 +1,5 @@
 //! The tables of the kernel decide as the evaluator does.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 
@@ -158,7 +159,7 @@ proptest! {
     }
 }
 
-/// In the kernel's tries IPv4 lies inside IPv6 as ::ffff:0:0/96: the longest prefix of the mapped
+/// In the kernel's tries IPv4 lies inside IPv6 as `::ffff:0:0/96`: the longest prefix of the mapped
 /// form must give what the address's own family gives.
 #[test]
 fn short_ipv6_prefixes_do_not_swallow_ipv4() {

@@ -1,4 +1,5 @@
 //! The examples of the language reference are policies.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! No text makes the parser panic, and whatever it accepts can be shown and compiled.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 

@@ -1,5 +1,6 @@
 //! The presets parse without an error or a warning, compile, and judge telling destinations as
 //! `tests/cases/*.toml` says.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod common;
 

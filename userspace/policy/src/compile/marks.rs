@@ -120,7 +120,7 @@ pub(super) fn marks(policy: &Policy, atlas: &impl ClassMap) -> Result<Marks, Com
 }
 
 fn masks(marks: &[Mark]) -> Masks {
-    let mut masks = Masks {
+    let mut lists = Masks {
         without_asn: 0,
         by_asn: BTreeMap::new(),
         without_prefix: 0,
@@ -131,22 +131,22 @@ fn masks(marks: &[Mark]) -> Masks {
     for (number, mark) in marks.iter().enumerate() {
         let bit = 1u64 << number;
         match &mark.asn {
-            None => masks.without_asn |= bit,
+            None => lists.without_asn |= bit,
             Some(asns) => {
                 for &asn in asns {
-                    *masks.by_asn.entry(asn).or_default() |= bit;
+                    *lists.by_asn.entry(asn).or_default() |= bit;
                 }
             }
         }
         match &mark.prefix {
-            None => masks.without_prefix |= bit,
-            Some(prefixes) if prefixes.wanted.is_empty() => masks.wants_nothing |= bit,
+            None => lists.without_prefix |= bit,
+            Some(prefixes) if prefixes.wanted.is_empty() => lists.wants_nothing |= bit,
             Some(_) => {}
         }
         match mark.to {
-            None => masks.without_to |= bit,
+            None => lists.without_to |= bit,
             Some(zones) => {
-                for (zone, mask) in (0u8..).zip(&mut masks.by_zone) {
+                for (zone, mask) in (0u8..).zip(&mut lists.by_zone) {
                     if zones.contains(zone) {
                         *mask |= bit;
                     }
@@ -154,7 +154,7 @@ fn masks(marks: &[Mark]) -> Masks {
             }
         }
     }
-    masks
+    lists
 }
 
 /// Every prefix at whose border an answer can change.

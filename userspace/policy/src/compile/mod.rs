@@ -314,7 +314,7 @@ impl<'p> Cells<'p> {
         let set = self.build(zone, class)?;
         let number = match self.by_content.get(&set) {
             Some(&number) => number,
-            None => self.add(set)?,
+            None => self.add(&set)?,
         };
         self.known.insert(self.key.as_slice().into(), number);
         Ok(number)
@@ -370,7 +370,7 @@ impl<'p> Cells<'p> {
         })
     }
 
-    fn add(&mut self, set: RuleSet) -> Result<u16, CompileError> {
+    fn add(&mut self, set: &RuleSet) -> Result<u16, CompileError> {
         let number = u16::try_from(self.sets.len()).unwrap_or(u16::MAX);
         if u32::from(number) >= RULE_SETS {
             let last = self.key.iter().rev().find(|&&number| number != OPEN);
@@ -381,8 +381,8 @@ impl<'p> Cells<'p> {
                 most: RULE_SETS as usize,
             });
         }
-        self.sets.push(set);
-        self.by_content.insert(set, number);
+        self.sets.push(*set);
+        self.by_content.insert(*set, number);
         Ok(number)
     }
 

@@ -54,7 +54,7 @@ fn fact(
             )
         }
         Condition::Special(_) => {
-            let special = profile.special.map_or("no", |used| used.name());
+            let special = profile.special.map_or("none", |used| used.name());
             ("special use", Some(special.to_owned()))
         }
         Condition::Confidence(_) => {

@@ -62,20 +62,15 @@ impl Reader<'_, '_> {
     }
 
     /// Words that must be among `known`.
-    pub(super) fn words<'k>(
-        &mut self,
-        value: &Value<'_>,
-        key: &str,
-        known: impl Iterator<Item = &'k str> + Clone,
-    ) -> Words {
+    pub(super) fn words(&mut self, value: &Value<'_>, key: &str, known: &[&str]) -> Words {
         let mut words = Words::default();
         for item in values::strings(&mut self.reporter, value, key) {
             let (unwanted, word) = values::negation(item);
-            if !known.clone().any(|name| name == word.text) {
+            if !known.contains(&word.text) {
                 self.reporter.error(
                     word.at,
                     format!("{key} \"{}\" is not in the catalogue", word.text),
-                    did_you_mean(word.text, known.clone()),
+                    did_you_mean(word.text, known.iter().copied()),
                 );
                 continue;
             }
@@ -110,11 +105,7 @@ impl Reader<'_, '_> {
             };
             let bit = 1u64.checked_shl(u32::from(number)).unwrap_or(0);
             self.places.named_zones |= bit;
-            if negated {
-                unwanted |= bit
-            } else {
-                wanted |= bit
-            }
+            *(if negated { &mut unwanted } else { &mut wanted }) |= bit;
         }
         // Without anything wanted, every zone is, but "in no zone" is the absence of one.
         let all = if wanted == 0 { !1 } else { wanted };
@@ -305,7 +296,7 @@ impl Reader<'_, '_> {
         known: &[&str],
         condition: fn(Words) -> Condition,
     ) -> Condition {
-        condition(self.words(value, key, known.iter().copied()))
+        condition(self.words(value, key, known))
     }
 }
 

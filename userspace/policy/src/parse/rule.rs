@@ -86,14 +86,13 @@ impl Reader<'_, '_> {
             .get("title")
             .and_then(|value| values::line(&mut self.reporter, value, "title"))
             .map(|title| title.text.to_owned());
-        let verdict = match table.get("verdict") {
-            Some(value) => self.verdict(value, "verdict"),
-            None => {
-                let what = format!("rule{label} has no verdict");
-                let remedy = "add verdict = \"allow\", \"flag\", \"reject\" or \"block\"";
-                self.reporter.error(at, what, remedy);
-                None
-            }
+        let verdict = if let Some(value) = table.get("verdict") {
+            self.verdict(value, "verdict")
+        } else {
+            let what = format!("rule{label} has no verdict");
+            let remedy = "add verdict = \"allow\", \"flag\", \"reject\" or \"block\"";
+            self.reporter.error(at, what, remedy);
+            None
         };
         let shadow = table
             .get("shadow")

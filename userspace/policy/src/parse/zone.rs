@@ -17,20 +17,14 @@ const MAX_PREFIXES: usize = ZONES_ENTRIES as usize / 2;
 /// A prefix without host bits, not IPv4-mapped.
 pub(super) fn prefix(reporter: &mut Reporter<'_>, item: Text<'_>, key: &str) -> Option<IpNet> {
     let text = item.text;
-    let parsed: IpNet = match text.parse() {
-        Ok(prefix) => prefix,
-        Err(_) => {
-            let remedy = match text.parse::<std::net::IpAddr>() {
-                Ok(address) => format!("write {}", IpNet::from(address)),
-                Err(_) => "an address and a length, such as 192.0.2.0/24, is expected".to_owned(),
-            };
-            reporter.error(
-                item.at,
-                format!("{key}: \"{text}\" is not a prefix"),
-                remedy,
-            );
-            return None;
-        }
+    let Ok(parsed) = text.parse::<IpNet>() else {
+        let remedy = match text.parse::<std::net::IpAddr>() {
+            Ok(address) => format!("write {}", IpNet::from(address)),
+            Err(_) => "an address and a length, such as 192.0.2.0/24, is expected".to_owned(),
+        };
+        let what = format!("{key}: \"{text}\" is not a prefix");
+        reporter.error(item.at, what, remedy);
+        return None;
     };
     if let IpNet::V6(v6) = parsed
         && v6.addr().to_ipv4_mapped().is_some()

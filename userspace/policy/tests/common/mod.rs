@@ -1,7 +1,9 @@
 //! Random policies, profiles and destinations, and a small atlas to compile for.
 #![allow(
+    clippy::unwrap_used,
+    clippy::format_push_string,
     dead_code,
-    reason = "each test file is a program of its own and uses a part of this one"
+    reason = "a panic is how a test fails, and each test file is a program of its own that uses a part of this one"
 )]
 
 use std::collections::BTreeMap;

@@ -1,0 +1,212 @@
+//! Presets over the embedded atlas: compiled tables against the evaluator, and explanations.
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::LazyLock;
+
+use jiff::civil::Date;
+use octroi_geo_db::Atlas;
+use octroi_policy::{Explanation, Opaque, Policy, Subject, Tables, Verdict};
+use proptest::prelude::*;
+
+const AT: Date = jiff::civil::date(2026, 11, 21);
+
+static ATLAS: LazyLock<Atlas> = LazyLock::new(|| Atlas::embedded().unwrap());
+
+static COMPILED: LazyLock<Vec<(Policy, Tables)>> = LazyLock::new(|| {
+    let policies = Policy::PRESETS.into_iter().map(preset);
+    let compiled = |policy: Policy| {
+        let tables = policy.compile(&*ATLAS, AT).unwrap();
+        (policy, tables)
+    };
+    policies.map(compiled).collect()
+});
+
+fn preset(name: &str) -> Policy {
+    let text = Policy::preset(name).unwrap();
+    Policy::parse(text, name, ATLAS.catalogue()).unwrap()
+}
+
+fn explain(policy: &Policy, destination: &str, name: Option<&str>) -> Explanation {
+    let destination: IpAddr = destination.parse().unwrap();
+    let catalogue = ATLAS.catalogue();
+    let dossier = ATLAS.dossier(destination);
+    let service = name.and_then(|name| catalogue.service_of_domain(name));
+    let profile = match service {
+        Some(service) => catalogue.profile_with_service(&dossier.profile, &service.id),
+        None => dossier.profile.clone(),
+    };
+    let subject = Subject {
+        catalogue,
+        zone: policy.zone_of("10.10.0.10".parse().unwrap()),
+        destination,
+        profile: &profile,
+        asn: dossier.asn.as_ref().map(|asn| asn.number),
+        protocol: 6,
+        port: 443,
+        name,
+        opaque: Opaque::None,
+        at: AT,
+    };
+    policy.explain(&subject, dossier.clone(), catalogue)
+}
+
+#[test]
+fn presets_compile_for_the_embedded_atlas() {
+    for name in Policy::PRESETS {
+        let tables = preset(name).compile(&*ATLAS, AT).unwrap();
+        assert_eq!(tables.verdicts.len(), 2);
+        assert_eq!(tables.verdicts[0].len(), ATLAS.profiles().len());
+        assert!(
+            tables.rule_sets.len() < 64,
+            "{name}: {} rule sets",
+            tables.rule_sets.len()
+        );
+    }
+}
+
+/// Marks of ASNs and prefixes hold where the atlas says that the AS announces.
+#[test]
+fn marks_agree_with_the_atlas() {
+    let text = "[policy]\nname = \"n\"\nmode = \"enforce\"\ndefault = \"allow\"\n\
+                [[rule]]\nid = \"inner\"\nverdict = \"flag\"\nasn = [8075]\n\
+                prefix = [\"20.0.0.0/8\", \"!20.74.0.0/16\"]\n\
+                [[rule]]\nid = \"ms\"\nverdict = \"reject\"\nasn = [8075, 8068]\n\
+                [[rule]]\nid = \"ovh\"\nverdict = \"block\"\nasn = [16276]\n";
+    let policy = Policy::parse(text, "marks", ATLAS.catalogue()).unwrap();
+    let tables = policy.compile(&*ATLAS, AT).unwrap();
+    assert!(tables.marks.len() > 100);
+    let near = |prefix: &(ipnet::IpNet, u64)| [prefix.0.network(), prefix.0.broadcast()];
+    for destination in tables.marks.iter().flat_map(near) {
+        let class = ATLAS.class_of(destination);
+        let subject = Subject {
+            catalogue: ATLAS.catalogue(),
+            zone: 0,
+            destination,
+            profile: ATLAS.profile(class),
+            asn: ATLAS.asn_of(destination).map(|asn| asn.number),
+            protocol: 6,
+            port: 443,
+            name: None,
+            opaque: Opaque::None,
+            at: AT,
+        };
+        let marks = tables.marks_of(destination);
+        let decided = tables.decide(0, class, marks, 6, 443, Opaque::None);
+        assert_eq!(policy.evaluate(&subject), decided, "{destination}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(5_000))]
+
+    #[test]
+    fn presets_decide_alike_everywhere(v4: u32, v6: u64, zone in 0u8..=1) {
+        for (policy, tables) in &*COMPILED {
+            let v6 = Ipv6Addr::from(0x2000_u128 << 112 | u128::from(v6) << 61);
+            for destination in [IpAddr::V4(Ipv4Addr::from(v4)), IpAddr::V6(v6)] {
+                let class = ATLAS.class_of(destination);
+                let subject = Subject {
+                    catalogue: ATLAS.catalogue(),
+                    zone,
+                    destination,
+                    profile: ATLAS.profile(class),
+                    asn: ATLAS.asn_of(destination).map(|asn| asn.number),
+                    protocol: 17,
+                    port: 53,
+                    name: None,
+                    opaque: Opaque::None,
+                    at: AT,
+                };
+                let decided = tables.decide(zone, class, 0, 17, 53, Opaque::None);
+                prop_assert_eq!(policy.evaluate(&subject), decided);
+            }
+        }
+    }
+}
+
+#[test]
+fn azure_in_paris_is_stopped_for_its_control() {
+    let explanation = explain(&preset("cloud-au-centre"), "20.74.0.1", None);
+    assert_eq!(explanation.verdict, Verdict::Reject);
+    assert_eq!(explanation.rule, "foreign-law");
+    assert!(explanation.laws.iter().any(|law| law.id == "us_cloud_act"));
+    assert!(explanation.basis.iter().any(|basis| basis.id == "r9"));
+    let steps = &explanation.path;
+    assert!(steps.iter().rev().skip(1).all(|step| !step.matched));
+    assert_eq!(
+        steps.last().map(|step| step.rule.as_str()),
+        Some("foreign-law")
+    );
+    let allowed = explanation.counterfactuals.iter().any(|other| {
+        other.verdict == Verdict::Allow && other.change.contains("no foreign law reaches")
+    });
+    assert!(allowed, "{explanation}");
+}
+
+#[test]
+fn a_banned_tool_is_told_with_its_sovereign_alternative() {
+    let explanation = explain(
+        &preset("cloud-au-centre"),
+        "51.210.0.1",
+        Some("us02web.zoom.us"),
+    );
+    assert_eq!(explanation.rule, "foreign-meetings");
+    assert_eq!(explanation.verdict, Verdict::Reject);
+    assert_eq!(explanation.service_name.as_deref(), Some("Zoom"));
+    assert_eq!(explanation.alternatives[0].service, "visio");
+    let changes: Vec<&str> = explanation
+        .counterfactuals
+        .iter()
+        .map(|other| other.change.as_str())
+        .collect();
+    assert!(
+        changes
+            .iter()
+            .any(|change| change.contains("did not go by the name")),
+        "{changes:?}"
+    );
+}
+
+#[test]
+fn an_allowed_destination_is_told_with_what_would_stop_it() {
+    let explanation = explain(&preset("cloud-au-centre"), "51.210.0.1", None);
+    assert_eq!(explanation.verdict, Verdict::Allow);
+    assert!(explanation.names_matter);
+    assert!(
+        explanation
+            .counterfactuals
+            .iter()
+            .any(|other| other.verdict.stops())
+    );
+}
+
+#[test]
+fn explanations_fit_the_page_and_survive_json() {
+    let destinations = [
+        "20.74.0.1",
+        "8.8.8.8",
+        "51.210.0.1",
+        "1.1.1.1",
+        "2a01:e0a::1",
+        "10.1.2.3",
+        "240.0.0.1",
+    ];
+    for name in Policy::PRESETS {
+        let policy = preset(name);
+        for destination in destinations {
+            for host in [None, Some("teams.microsoft.com")] {
+                let explanation = explain(&policy, destination, host);
+                let text = explanation.to_string();
+                for line in text.lines() {
+                    assert!(line.chars().count() <= 100, "{line}");
+                    assert_eq!(line, line.trim_end());
+                }
+                assert!(text.contains(&explanation.rule));
+                let json = serde_json::to_string(&explanation).unwrap();
+                let back: Explanation = serde_json::from_str(&json).unwrap();
+                assert_eq!(explanation, back);
+            }
+        }
+    }
+}
