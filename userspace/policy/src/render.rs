@@ -57,19 +57,24 @@ impl Policy {
         if rule.title != rule.id {
             parts.push(format!("{}.", rule.title));
         }
-        let conditions: Vec<String> = rule
-            .conditions
-            .iter()
-            .map(|condition| self.condition_text(condition))
-            .collect();
-        parts.push(match conditions.len() {
-            0 => "always".to_owned(),
-            _ => conditions.join("; "),
-        });
+        parts.push(self.conditions_text(rule));
         if !rule.basis.is_empty() {
             parts.push(format!("[{}]", rule.basis.join(", ")));
         }
         parts.join(" ")
+    }
+
+    /// The conditions of one of its rules, in words; `always` when it has none.
+    #[must_use]
+    pub fn conditions_text(&self, rule: &Rule) -> String {
+        if rule.conditions.is_empty() {
+            return "always".to_owned();
+        }
+        let conditions = rule.conditions.iter();
+        let texts: Vec<String> = conditions
+            .map(|condition| self.condition_text(condition))
+            .collect();
+        texts.join("; ")
     }
 
     fn condition_text(&self, condition: &Condition) -> String {

@@ -1,0 +1,97 @@
+//! `octroi explain`: under whose law an address stands, what the policy does with it, and why.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use octroi_policy::{Opaque, Policy};
+
+use super::ExplainArguments;
+use crate::judge::{self, Judge, Question};
+
+/// Explains each address.
+pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
+    let atlas = judge::open_atlas(arguments.atlas.as_deref())?;
+    let policy = judge::read_policy(&arguments.policy, atlas.catalogue())?;
+    let zone = zone_number(&policy, arguments.zone.as_deref())?;
+    let protocol = protocol_number(&arguments.protocol)?;
+    let judge = Judge {
+        atlas,
+        policy: policy.into(),
+    };
+    let explanations: Vec<_> = arguments
+        .addresses
+        .iter()
+        .map(|&destination| {
+            judge.explain(&Question {
+                zone,
+                destination,
+                protocol,
+                port: arguments.port,
+                name: arguments.name.as_deref(),
+                opaque: Opaque::None,
+                at: arguments.at.unwrap_or_else(judge::today),
+            })
+        })
+        .collect();
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&explanations)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (number, explanation) in explanations.iter().enumerate() {
+        if number > 0 {
+            println!();
+        }
+        println!("{explanation}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The number of a zone by its name; the policy's first zone (1) when no name is given.
+fn zone_number(policy: &Policy, name: Option<&str>) -> Result<u8> {
+    let Some(name) = name else {
+        return Ok(u8::from(!policy.zones.is_empty()));
+    };
+    let found = policy.zones.iter().position(|zone| zone.name == name);
+    let number = found.with_context(|| {
+        let known: Vec<_> = policy.zones.iter().map(|zone| zone.name.as_str()).collect();
+        format!(
+            "the policy has no zone \"{name}\" (it has: {})",
+            known.join(", ")
+        )
+    })?;
+    Ok(u8::try_from(number + 1)?)
+}
+
+/// The number of a protocol by its name.
+fn protocol_number(text: &str) -> Result<u8> {
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "tcp" => 6,
+        "udp" => 17,
+        "icmp" => 1,
+        "icmpv6" => 58,
+        "sctp" => 132,
+        other => match other.parse() {
+            Ok(number) => number,
+            Err(_) => bail!(
+                "--protocol {text}: give tcp, udp, icmp, icmpv6, sctp or a number from 0 to 255"
+            ),
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protocols_have_names_and_numbers() {
+        assert_eq!(protocol_number("TCP").unwrap(), 6);
+        assert_eq!(protocol_number("47").unwrap(), 47);
+        assert!(
+            protocol_number("256")
+                .unwrap_err()
+                .to_string()
+                .contains("0 to 255")
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! `octroi status`: how the gateway is.
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use octroi_api::StatusReport;
+
+use super::table::{Table, bytes, seconds};
+use super::{ClientArguments, client};
+
+/// Prints the daemon's status. Exit status 2 when the gateway is not healthy.
+pub(super) fn run(arguments: &ClientArguments) -> Result<ExitCode> {
+    let report = client::converse(&arguments.socket, async |daemon| {
+        Ok(daemon.status().await?)
+    })?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{}", render(&report));
+    }
+    Ok(if report.health.healthy {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(2)
+    })
+}
+
+fn render(report: &StatusReport) -> String {
+    let mut text = String::new();
+    let up = report.now.duration_since(report.started).as_secs();
+    let mut line = |key: &str, value: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{key:<11} {value}");
+    };
+    line(
+        "gateway",
+        format!(
+            "{}  octroi {} (abi {})  pid {}  up {}  {} resident  Linux {}",
+            report.host,
+            report.version,
+            report.abi_version,
+            report.pid,
+            seconds(u64::try_from(up).unwrap_or(0)),
+            bytes(report.rss_bytes),
+            report.kernel
+        ),
+    );
+    for interface in &report.interfaces {
+        let state = match (&interface.problem, interface.attached) {
+            (Some(problem), _) => problem.clone(),
+            (None, true) => format!("guarded, XDP {}", interface.mode),
+            (None, false) => "not guarded".to_owned(),
+        };
+        line("interface", format!("{}  {state}", interface.name));
+    }
+    let policy = &report.policy;
+    line(
+        "policy",
+        format!(
+            "{} {}  {:?} mode  {} rules, {} zones  generation {}  {}  ({})",
+            policy.name,
+            policy.version.as_deref().unwrap_or(""),
+            policy.mode,
+            policy.rules,
+            policy.zones,
+            policy.generation,
+            policy.sha256.get(..12).unwrap_or(&policy.sha256),
+            policy.file
+        ),
+    );
+    let atlas = &report.atlas;
+    line(
+        "atlas",
+        format!(
+            "{}  {} days old  {} classes  catalogue of {}",
+            atlas.version, atlas.age_days, atlas.classes, atlas.catalogue
+        ),
+    );
+    line(
+        "flows",
+        format!(
+            "{} of {}  alerts {}",
+            report.flows, report.flows_capacity, report.alerts
+        ),
+    );
+    for sink in &report.sinks {
+        let state = sink.error.clone().unwrap_or_else(|| "works".to_owned());
+        line(
+            "sink",
+            format!(
+                "{}  {} events, {}  lost {}  {state}",
+                sink.name,
+                sink.written,
+                bytes(sink.written_bytes),
+                sink.lost
+            ),
+        );
+    }
+    line(
+        "losses",
+        if report.lost() == 0 {
+            "none".to_owned()
+        } else {
+            losses(report)
+        },
+    );
+    let mut table = Table::new(&["PACKETS", "OUTBOUND>", "REPLY>"]);
+    table.row(vec![
+        "seen".to_owned(),
+        report.counters.outbound.seen.to_string(),
+        report.counters.reply.seen.to_string(),
+    ]);
+    for (out, reply) in report
+        .counters
+        .outbound
+        .outcomes
+        .iter()
+        .zip(&report.counters.reply.outcomes)
+    {
+        if out.value + reply.value > 0 {
+            table.row(vec![
+                out.name.clone(),
+                out.value.to_string(),
+                reply.value.to_string(),
+            ]);
+        }
+    }
+    text.push('\n');
+    text.push_str(&table.render());
+    for opaque in report
+        .counters
+        .opaque
+        .iter()
+        .filter(|opaque| opaque.value > 0)
+    {
+        let _ = writeln!(text, "opaque: {} {}", opaque.name, opaque.value);
+    }
+    for problem in &report.health.problems {
+        let _ = writeln!(text, "\nPROBLEM: {problem}");
+    }
+    text
+}
+
+fn losses(report: &StatusReport) -> String {
+    let kernel = report.counters.losses.iter();
+    let queue = report.queue_lost.iter();
+    let words: Vec<_> = kernel
+        .chain(queue)
+        .filter(|loss| loss.value > 0)
+        .map(|loss| format!("{} {}", loss.name, loss.value))
+        .collect();
+    words.join(", ")
+}

@@ -1,0 +1,315 @@
+//! The slow path: what the kernel tells becomes flows, names, verdicts by name, and alerts.
+
+use octroi_abi::event::{FlowEvent, kind};
+use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
+use octroi_abi::rules::{MAX_RULES, RULE_DEFAULT, RULE_NONE, RULE_OPAQUE};
+use octroi_datapath::{Datapath, Rewritten, VerdictChange};
+use octroi_inspect::name::{NameEvent, NameSource, Namer, NamerLimits, Sample};
+use octroi_policy::{Decision, Opaque, Verdict};
+use tracing::warn;
+
+use super::clock::Clock;
+use super::gate::InForce;
+use super::registry::{End, FlowName, LiveFlow, Registry, address, tcp_closed};
+use super::tell::Teller;
+use crate::config::{Config, FlowsConfig};
+use crate::judge::{self, Judge, Question};
+
+/// All that the slow path keeps.
+pub(super) struct Engine {
+    /// The atlas and the policy in force.
+    pub(super) judge: Judge,
+    /// Generation of the kernel's tables that `judge` was compiled to.
+    pub(super) generation: u32,
+    /// The live flows.
+    pub(super) registry: Registry,
+    /// Who tells the world.
+    pub(super) teller: Teller,
+    /// The clocks at the last sweep.
+    pub(super) clock: Clock,
+    /// Where the policy in force came from.
+    pub(super) in_force: InForce,
+    namer: Namer,
+    names_enforced: bool,
+    limits: FlowsConfig,
+}
+
+impl Engine {
+    /// An engine without flows.
+    pub(super) fn new(
+        judge: Judge,
+        generation: u32,
+        in_force: InForce,
+        teller: Teller,
+        config: &Config,
+    ) -> Self {
+        Self {
+            judge,
+            generation,
+            in_force,
+            registry: Registry::default(),
+            teller,
+            clock: Clock::now(),
+            namer: Namer::new(NamerLimits::default()),
+            names_enforced: config.names.enforce,
+            limits: config.flows,
+        }
+    }
+
+    /// Takes in one event of the kernel.
+    pub(super) fn on_event(&mut self, datapath: &Datapath, event: &FlowEvent) {
+        match event.kind {
+            kind::OPAQUE => self.teller.opaque(&self.judge, &self.clock, event),
+            kind::CLOSED => {
+                let (flow, _, replaced) =
+                    self.registry.take_in(event.key, event.state, event.ifindex);
+                flow.state = event.state;
+                if let Some(old) = replaced {
+                    self.ended(&old, End::Closed);
+                }
+            }
+            kind::REJUDGED => {
+                self.known(event.key, event.state, event.ifindex);
+                if let Some(flow) = self.registry.get_mut(&event.key) {
+                    flow.alerted = false;
+                    flow.state = event.state;
+                }
+                self.decide(datapath, &event.key);
+            }
+            _ => {
+                self.known(event.key, event.state, event.ifindex);
+                self.decide(datapath, &event.key);
+            }
+        }
+    }
+
+    /// Takes in the first payload bytes of a flow.
+    pub(super) fn on_sample(
+        &mut self,
+        datapath: &Datapath,
+        sample: &Sample<'_>,
+        found: &mut Vec<NameEvent>,
+    ) {
+        found.clear();
+        self.namer.observe(sample, found);
+        for event in found.drain(..) {
+            self.on_name(datapath, event);
+        }
+    }
+
+    fn on_name(&mut self, datapath: &Datapath, event: NameEvent) {
+        if self.registry.get_mut(&event.key).is_none() {
+            // The sample overtook the flow's own event.
+            match datapath.flow(&event.key) {
+                Ok(Some(state)) if state.first_ns == event.first_ns => {
+                    self.known(event.key, state, 0);
+                }
+                Ok(_) => return,
+                Err(error) => {
+                    warn!("cannot read a flow that was named: {error}");
+                    return;
+                }
+            }
+        }
+        let Some(flow) = self.registry.get_mut(&event.key) else {
+            return;
+        };
+        if flow.state.first_ns != event.first_ns {
+            return;
+        }
+        flow.app = Some(event.protocol);
+        if !event.source.names_destination() {
+            return;
+        }
+        let told = FlowName {
+            name: event.name,
+            source: event.source,
+        };
+        let replaces = match &flow.name {
+            None => true,
+            Some(known) if known.name == told.name => known.source == NameSource::Dns,
+            // What the client says on this very flow is worth more than what DNS bound to the
+            // address.
+            Some(known) if known.source == NameSource::Dns => true,
+            // Several hosts in one conversation: the strictest decides, a later one opens nothing.
+            Some(_) => {
+                let question = Question {
+                    name: Some(&told.name),
+                    ..question(flow)
+                };
+                self.judge.decide(&question).verdict.code() > flow.state.verdict
+            }
+        };
+        if replaces {
+            flow.dns_bound |= self.namer.dns_name_for(&event.key) == Some(told.name.as_str());
+            flow.name = Some(told);
+            flow.ech = event.ech;
+            self.decide(datapath, &event.key);
+        }
+    }
+
+    /// Makes sure that a flow is known; a DNS answer may name it at once.
+    fn known(&mut self, key: FlowKey, state: FlowState, ifindex: u32) {
+        let (flow, is_new, replaced) = self.registry.take_in(key, state, ifindex);
+        if is_new {
+            if let Some(name) = self.namer.dns_name_for(&key) {
+                flow.dns_bound = true;
+                flow.name = Some(FlowName {
+                    name: name.to_owned(),
+                    source: NameSource::Dns,
+                });
+            }
+        }
+        if let Some(old) = replaced {
+            self.ended(&old, End::Closed);
+        }
+    }
+
+    /// Decides a flow with all that is known of it now, has the kernel do it where that differs
+    /// from what the kernel does, and tells whoever should know.
+    fn decide(&mut self, datapath: &Datapath, key: &FlowKey) {
+        let Some(flow) = self.registry.get_mut(key) else {
+            return;
+        };
+        if self.names_enforced && flow.name.is_some() && judged_by_policy(flow.state.rule) {
+            let question = question(flow);
+            let decision = self.judge.decide(&question);
+            if differs(&decision, &flow.state) {
+                let change = change(&decision, self.generation, flow.state.class);
+                match datapath.rewrite_verdict(key, flow.state.first_ns, &change) {
+                    Ok(Rewritten::Done) => {
+                        note(&decision, self.generation, &mut flow.state);
+                        flow.alerted = false;
+                    }
+                    // Judged again under newer tables: the event of that is on its way.
+                    Ok(Rewritten::Stale | Rewritten::NoSuchFlow) => {}
+                    Err(error) => {
+                        warn!(
+                            "the verdict by name of flow {} was not applied: {error}",
+                            flow.id
+                        );
+                        self.teller.failed_rewrite(&error.to_string());
+                    }
+                }
+            }
+        }
+        self.teller.alert_if_due(&self.judge, &self.clock, flow);
+    }
+
+    /// The policy or the atlas changed: decides every named flow again. The kernel does it for the
+    /// others, each at its next packet.
+    pub(super) fn judged_anew(&mut self, datapath: &Datapath) {
+        self.teller.forget();
+        for key in self.registry.named() {
+            self.decide(datapath, &key);
+        }
+    }
+
+    /// Takes in a sweep of the kernel's flow table. Returns the keys whose time is over.
+    pub(super) fn sweep(
+        &mut self,
+        datapath: &Datapath,
+        began_ns: u64,
+        flows: Vec<(FlowKey, FlowState)>,
+    ) -> Vec<FlowKey> {
+        self.clock = Clock::now();
+        let now_ns = self.clock.monotonic_ns();
+        self.namer.expire(now_ns);
+        self.registry.begin_sweep();
+        for (key, state) in flows {
+            let (unknown, replaced) = self.registry.swept(key, state, now_ns);
+            if let Some(old) = replaced {
+                self.ended(&old, End::Closed);
+            }
+            if unknown {
+                self.decide(datapath, &key);
+            }
+        }
+        let ended = self.registry.end_sweep(now_ns, began_ns, &self.limits);
+        let mut over = Vec::new();
+        for (flow, end) in ended {
+            if end != End::Evicted {
+                over.push(flow.key);
+            }
+            self.ended(&flow, end);
+        }
+        over
+    }
+
+    /// Closes the account of every flow: the daemon stops (the flows go on).
+    pub(super) fn shutdown(&mut self) {
+        self.clock = Clock::now();
+        for flow in self.registry.drain() {
+            self.ended(&flow, End::Shutdown);
+        }
+    }
+
+    fn ended(&mut self, flow: &LiveFlow, end: End) {
+        let end = if end == End::Idle && tcp_closed(&flow.state) {
+            End::Closed
+        } else {
+            end
+        };
+        self.teller.record(&self.judge, &self.clock, flow, end);
+    }
+}
+
+/// Whether a rule of the policy decided, not the gate itself (control and gateway traffic).
+fn judged_by_policy(rule: u16) -> bool {
+    rule < MAX_RULES || matches!(rule, RULE_DEFAULT | RULE_OPAQUE)
+}
+
+/// What the policy is asked about a flow.
+pub(super) fn question(flow: &LiveFlow) -> Question<'_> {
+    Question {
+        zone: flow.state.zone,
+        destination: address(flow.key.outside, flow.key.family),
+        protocol: flow.key.protocol,
+        port: flow.key.outside_port,
+        name: flow.name.as_ref().map(|name| name.name.as_str()),
+        opaque: Opaque::from_code(flow.state.opaque).unwrap_or(Opaque::Malformed),
+        at: judge::today(),
+    }
+}
+
+fn differs(decision: &Decision, state: &FlowState) -> bool {
+    let (shadow_rule, shadow_verdict) = shadow(decision);
+    decision.verdict.code() != state.verdict
+        || decision.rule != state.rule
+        || decision.enforced != (state.flags & ENFORCED != 0)
+        || shadow_rule != state.shadow_rule
+        || (shadow_rule != RULE_NONE && shadow_verdict.code() != state.shadow_verdict)
+}
+
+fn shadow(decision: &Decision) -> (u16, Verdict) {
+    decision.shadow.unwrap_or((RULE_NONE, Verdict::Allow))
+}
+
+fn note(decision: &Decision, generation: u32, state: &mut FlowState) {
+    let (shadow_rule, shadow_verdict) = shadow(decision);
+    state.verdict = decision.verdict.code();
+    state.rule = decision.rule;
+    state.generation = generation;
+    state.shadow_rule = shadow_rule;
+    state.shadow_verdict = shadow_verdict.code();
+    state.flags = NAMED
+        | if decision.enforced { ENFORCED } else { 0 }
+        | if decision.names_matter {
+            NAMES_MATTER
+        } else {
+            0
+        };
+}
+
+fn change(decision: &Decision, generation: u32, class: u16) -> VerdictChange {
+    let (shadow_rule, shadow_verdict) = shadow(decision);
+    VerdictChange {
+        generation,
+        class,
+        verdict: decision.verdict,
+        rule: decision.rule,
+        enforced: decision.enforced,
+        shadow: (shadow_rule != RULE_NONE).then_some((shadow_rule, shadow_verdict)),
+        names_matter: decision.names_matter,
+    }
+}

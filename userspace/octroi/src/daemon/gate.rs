@@ -1,0 +1,277 @@
+//! The gate: what all tasks of the daemon share, how it is raised and how it is left.
+//!
+//! Lock order: datapath before engine.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use nix::unistd::Group;
+use octroi_api::InterfaceStatus;
+use octroi_datapath::{Datapath, EventRing, LoadOptions, SampleRing, XdpMode};
+use octroi_events::{Notice, NoticeKind, Origin};
+use octroi_policy::Policy;
+use tokio::sync::watch;
+use tracing::info;
+
+use super::engine::Engine;
+use super::interfaces;
+use super::tell::Teller;
+use crate::config::{self, Config};
+use crate::judge::{self, Judge};
+
+/// What all tasks share.
+pub(super) struct Gate {
+    /// The configuration.
+    pub(super) config: Config,
+    /// Who tells events.
+    pub(super) origin: Origin,
+    /// Start of the daemon.
+    pub(super) started: Timestamp,
+    /// Set when the daemon is to stop.
+    pub(super) stop: watch::Sender<bool>,
+    datapath: RwLock<Datapath>,
+    engine: Mutex<Engine>,
+    guarded: Mutex<Vec<Guarded>>,
+}
+
+/// The rings of the kernel, for the tasks that drain them.
+pub(super) struct Rings {
+    /// Decisions.
+    pub(super) events: EventRing,
+    /// First payload bytes.
+    pub(super) samples: SampleRing,
+}
+
+/// An inside interface.
+#[derive(Clone, Debug)]
+pub(super) struct Guarded {
+    /// Name.
+    pub(super) name: String,
+    /// Index at the last look, `None` while it does not exist.
+    pub(super) index: Option<u32>,
+    /// How XDP is attached, once it is.
+    pub(super) mode: Option<XdpMode>,
+    /// Why it is not attached.
+    pub(super) problem: Option<String>,
+}
+
+impl Gate {
+    /// Raises the gate: opens atlas and policy, loads or adopts the programs, fills the tables, and
+    /// only then attaches, so that no interface is guarded by empty tables.
+    pub(super) fn raise(config: Config) -> Result<(Self, Rings)> {
+        let progress = Progress::start();
+        progress.step("opening the atlas");
+        let atlas = judge::open_atlas(config.atlas.as_deref())?;
+        progress.step("reading the policy");
+        let (text, file) = judge::policy_text(&config.policy)?;
+        let policy = Policy::parse(&text, &file, atlas.catalogue())?;
+        for warning in policy.warnings.iter() {
+            tracing::warn!("{warning}");
+        }
+        let tables = policy.compile(atlas.as_ref(), judge::today())?;
+        progress.step("compiling the atlas for the kernel");
+        let kernel_tables = atlas.kernel_tables()?;
+        progress.step("loading the kernel programs");
+        let mut datapath = Datapath::load(&LoadOptions::new(&config.pin_root))?;
+        let own: Vec<_> = interfaces::own_addresses()?.into_iter().collect();
+        datapath.set_gateway_addresses(&own)?;
+        progress.step("filling the kernel's tables");
+        let applied = datapath.apply_atlas_and_policy(&kernel_tables, &tables)?;
+        drop(kernel_tables);
+        info!(
+            "policy {} ({} mode) and atlas {} in force as generation {} after {} ms",
+            policy.name,
+            policy.mode.name(),
+            atlas.meta().version,
+            applied.generation,
+            applied.took.as_millis()
+        );
+        progress.step("attaching");
+        let guarded = attach_all(&mut datapath, &config)?;
+        progress.done();
+
+        let rings = Rings {
+            events: datapath.take_events()?,
+            samples: datapath.take_samples()?,
+        };
+        let origin = origin(&config);
+        let mut teller = Teller::open(&config.events, &origin, &guarded)?;
+        teller.notice(
+            Notice::new(Timestamp::now(), NoticeKind::Started, "the daemon started")
+                .with("version", env!("CARGO_PKG_VERSION"))
+                .with("generation", applied.generation),
+        );
+        let judge = Judge {
+            atlas,
+            policy: policy.into(),
+        };
+        let in_force = InForce {
+            file,
+            text,
+            applied: Timestamp::now(),
+        };
+        let engine = Engine::new(judge, applied.generation, in_force, teller, &config);
+        let gate = Self {
+            config,
+            origin,
+            started: Timestamp::now(),
+            stop: watch::Sender::new(false),
+            datapath: RwLock::new(datapath),
+            engine: Mutex::new(engine),
+            guarded: Mutex::new(guarded),
+        };
+        Ok((gate, rings))
+    }
+
+    /// The datapath, to read and to rewrite single flows.
+    pub(super) fn datapath(&self) -> RwLockReadGuard<'_, Datapath> {
+        self.datapath.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The datapath, to change tables and attachments.
+    pub(super) fn datapath_mut(&self) -> RwLockWriteGuard<'_, Datapath> {
+        self.datapath
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The slow path's state.
+    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
+        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The inside interfaces.
+    pub(super) fn guarded(&self) -> MutexGuard<'_, Vec<Guarded>> {
+        self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The inside interfaces as clients see them.
+    pub(super) fn interfaces(&self) -> Vec<InterfaceStatus> {
+        let wanted = xdp_mode(&self.config);
+        self.guarded()
+            .iter()
+            .map(|guarded| InterfaceStatus {
+                name: guarded.name.clone(),
+                index: guarded.index,
+                attached: guarded.mode.is_some() && guarded.problem.is_none(),
+                mode: guarded.mode.unwrap_or(wanted).name().to_owned(),
+                problem: guarded.problem.clone(),
+            })
+            .collect()
+    }
+
+    /// The group that may read from the socket.
+    pub(super) fn socket_group(&self) -> Result<Option<u32>> {
+        let Some(name) = &self.config.socket_group else {
+            return Ok(None);
+        };
+        match Group::from_name(name).with_context(|| format!("cannot look up the group {name}"))? {
+            Some(group) => Ok(Some(group.gid.as_raw())),
+            None => bail!(
+                "`socket_group` names the group \"{name}\", which does not exist: create it \
+                 (groupadd {name}) or change the configuration"
+            ),
+        }
+    }
+
+    /// Takes the programs off every interface, removes the pins and has the daemon stop.
+    pub(super) fn detach(&self) -> Result<String, octroi_api::ApiError> {
+        let datapath = self.datapath_mut();
+        let report = Datapath::detach(&self.config.pin_root).map_err(|error| {
+            octroi_api::ApiError::new(octroi_api::ErrorCode::Failed, error.to_string())
+        })?;
+        drop(datapath);
+        let message = format!("{report}; the gate stands open and the daemon stops");
+        let notice = Notice::new(Timestamp::now(), NoticeKind::Detached, message.clone());
+        self.engine().teller.notice(notice);
+        self.stop.send_replace(true);
+        Ok(message)
+    }
+
+    /// Closes the accounts and the sinks.
+    pub(super) fn close(&self) {
+        let mut engine = self.engine();
+        engine.shutdown();
+        engine.teller.notice(Notice::new(
+            Timestamp::now(),
+            NoticeKind::Stopping,
+            "the daemon stops; what is pinned in the kernel goes on",
+        ));
+        engine.teller.close();
+    }
+}
+
+/// Attaches every interface of the configuration. One that does not exist yet is waited for; any
+/// other failure ends the start.
+fn attach_all(datapath: &mut Datapath, config: &Config) -> Result<Vec<Guarded>> {
+    let mut all = Vec::new();
+    for name in &config.interfaces {
+        let Some(index) = interfaces::index(name) else {
+            bail!(
+                "there is no interface \"{name}\" in this network namespace: correct `interfaces` \
+                 in the configuration (ip link shows what there is)"
+            );
+        };
+        let report = datapath.attach(name, xdp_mode(config))?;
+        info!("{report}");
+        all.push(Guarded {
+            name: name.clone(),
+            index: Some(index),
+            mode: Some(report.mode),
+            problem: None,
+        });
+    }
+    Ok(all)
+}
+
+/// The XDP mode that the configuration asks for.
+pub(super) fn xdp_mode(config: &Config) -> XdpMode {
+    match config.xdp_mode {
+        config::XdpMode::Native => XdpMode::Native,
+        config::XdpMode::Generic => XdpMode::Generic,
+    }
+}
+
+fn origin(config: &Config) -> Origin {
+    let here = Origin::of_this_process();
+    match &config.host {
+        Some(host) => Origin::new(host, &here.boot),
+        None => here,
+    }
+}
+
+/// Where the policy in force came from.
+pub(super) struct InForce {
+    /// File or `preset:name`.
+    pub(super) file: String,
+    /// Its text.
+    pub(super) text: String,
+    /// Since when.
+    pub(super) applied: Timestamp,
+}
+
+/// A spinner on standard error while the gate is raised; silent when that is no terminal.
+struct Progress(ProgressBar);
+
+impl Progress {
+    fn start() -> Self {
+        let bar = ProgressBar::new_spinner();
+        if let Ok(style) = ProgressStyle::with_template("{spinner} {elapsed_precise} {msg}") {
+            bar.set_style(style.tick_chars("|/-\\ "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self(bar)
+    }
+
+    fn step(&self, what: &'static str) {
+        tracing::debug!("{what}");
+        self.0.set_message(what);
+    }
+
+    fn done(self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,106 @@
+//! The daemon: loads the gate, keeps it, watches what passes and tells about it.
+//!
+//! The kernel programs decide alone; the daemon feeds them tables, names flows, writes alerts and
+//! answers clients. When it dies, enforcement goes on: everything it needs again is pinned.
+
+mod alert_log;
+mod clock;
+mod engine;
+mod gate;
+mod interfaces;
+mod reason;
+mod registry;
+mod reload;
+mod report;
+mod rings;
+mod rows;
+mod serve;
+mod tell;
+mod timers;
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use octroi_api::{Server, ServerOptions};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing::{info, warn};
+
+use self::gate::Gate;
+use crate::config::Config;
+
+/// Runs the daemon until it is told to stop.
+///
+/// # Errors
+/// When the gate cannot be raised: configuration, privileges, kernel, interfaces, policy or atlas.
+pub(crate) fn run(config_path: &Path) -> Result<ExitCode> {
+    let config = Config::read(config_path)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .context("cannot start the event loop")?;
+    runtime.block_on(serve(config))
+}
+
+async fn serve(config: Config) -> Result<ExitCode> {
+    let (gate, rings) = Gate::raise(config)?;
+    let gate = Arc::new(gate);
+    // Bound before anything else can fail late: a second daemon on the same socket ends here.
+    let mut options = ServerOptions::new(gate.config.socket.clone());
+    options.group = gate.socket_group()?;
+    let server = Server::bind(options)?;
+    let mut stop = gate.stop.subscribe();
+    let service = Arc::new(serve::Service(Arc::clone(&gate)));
+    let serving = tokio::spawn(server.serve(service, async move {
+        // An error means that the gate is gone: stop as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    }));
+    let drained = Arc::clone(&gate);
+    let draining = std::thread::Builder::new()
+        .name("octroi-rings".to_owned())
+        .spawn(move || rings::drain(&drained, rings))
+        .context("cannot start the thread that drains the kernel's rings")?;
+    let tasks = [
+        tokio::spawn(timers::sweep(Arc::clone(&gate))),
+        tokio::spawn(timers::statistics(Arc::clone(&gate))),
+        tokio::spawn(timers::interfaces(Arc::clone(&gate))),
+    ];
+    info!("the gate stands; SIGHUP reloads, SIGTERM stops this daemon (enforcement goes on)");
+    signals(&gate).await?;
+    gate.stop.send_replace(true);
+    for task in tasks {
+        if let Err(error) = task.await {
+            warn!("a task of the daemon ended badly: {error}");
+        }
+    }
+    if draining.join().is_err() {
+        warn!("the thread that drained the kernel's rings ended badly");
+    }
+    if let Err(error) = serving.await {
+        warn!("the server ended badly: {error}");
+    }
+    gate.close();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Waits for the signal, or the request, to stop.
+async fn signals(gate: &Arc<Gate>) -> Result<()> {
+    let mut hangup = signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
+    let mut stop = gate.stop.subscribe();
+    loop {
+        tokio::select! {
+            _ = hangup.recv() => {
+                let gate = Arc::clone(gate);
+                let message = tokio::task::spawn_blocking(move || gate.reload()).await?;
+                info!("{message}");
+            }
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+    }
+}

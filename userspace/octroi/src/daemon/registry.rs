@@ -1,0 +1,365 @@
+//! The flows that live now, as userspace knows them: the kernel's account, and the names.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::time::Duration;
+
+use octroi_abi::flow::{FlowKey, FlowState};
+use octroi_events::flow_id;
+use octroi_inspect::name::{AppProtocol, NameSource};
+
+use crate::config::FlowsConfig;
+
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const TCP_FIN: u8 = 0x01;
+const TCP_RST: u8 = 0x04;
+const TCP_ACK: u8 = 0x10;
+
+/// What a flow was named, and by what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct FlowName {
+    /// The name, lower case, without a trailing dot.
+    pub(super) name: String,
+    /// What told it.
+    pub(super) source: NameSource,
+}
+
+/// One live flow.
+#[derive(Clone, Debug)]
+pub(super) struct LiveFlow {
+    /// Both ends.
+    pub(super) key: FlowKey,
+    /// The kernel's account at the last event or sweep.
+    pub(super) state: FlowState,
+    /// See [`octroi_events::flow_id`].
+    pub(super) id: u64,
+    /// What it was named.
+    pub(super) name: Option<FlowName>,
+    /// A DNS answer given to this client named this address: `name` does not rest on the
+    /// client's word alone.
+    pub(super) dns_bound: bool,
+    /// The client's hello held an encrypted hello, or a placeholder for one.
+    pub(super) ech: bool,
+    /// What is spoken on it.
+    pub(super) app: Option<AppProtocol>,
+    /// Interface of its first packet.
+    pub(super) ifindex: u32,
+    /// An alert was raised for the verdict it has now.
+    pub(super) alerted: bool,
+    /// Bytes per second since the sweep before the last, outbound.
+    pub(super) outbound_rate: u64,
+    /// The same, replies.
+    pub(super) reply_rate: u64,
+    /// Sweep that saw it last.
+    sweep: u64,
+    swept_ns: u64,
+}
+
+impl LiveFlow {
+    /// A flow of which nothing but the kernel's account is known.
+    pub(super) fn new(key: FlowKey, state: FlowState, ifindex: u32) -> Self {
+        Self {
+            key,
+            state,
+            id: flow_id(&key, state.first_ns),
+            name: None,
+            dns_bound: false,
+            ech: false,
+            app: None,
+            ifindex,
+            alerted: false,
+            outbound_rate: 0,
+            reply_rate: 0,
+            sweep: 0,
+            swept_ns: state.first_ns,
+        }
+    }
+}
+
+/// Why a flow ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// FIN both ways, or RST.
+    Closed,
+    /// Nothing for the time its state allows.
+    Idle,
+    /// The kernel's table made room for another.
+    Evicted,
+    /// The daemon stops; the flow goes on.
+    Shutdown,
+}
+
+/// All live flows.
+#[derive(Debug, Default)]
+pub(super) struct Registry {
+    flows: HashMap<FlowKey, LiveFlow>,
+    by_id: HashMap<u64, FlowKey>,
+    sweep: u64,
+}
+
+impl Registry {
+    /// Flows known.
+    pub(super) fn len(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// The flow of a key.
+    pub(super) fn get_mut(&mut self, key: &FlowKey) -> Option<&mut LiveFlow> {
+        self.flows.get_mut(key)
+    }
+
+    /// The flow of an id.
+    pub(super) fn by_id(&self, id: u64) -> Option<&LiveFlow> {
+        self.by_id.get(&id).and_then(|key| self.flows.get(key))
+    }
+
+    /// Every flow.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &LiveFlow> {
+        self.flows.values()
+    }
+
+    /// Keys of the flows that have a name.
+    pub(super) fn named(&self) -> Vec<FlowKey> {
+        self.flows
+            .values()
+            .filter(|flow| flow.name.is_some())
+            .map(|flow| flow.key)
+            .collect()
+    }
+
+    /// Takes in the kernel's account of a flow. Returns the flow, whether it is new here, and the
+    /// flow it replaces (same five-tuple, another conversation).
+    pub(super) fn take_in(
+        &mut self,
+        key: FlowKey,
+        state: FlowState,
+        ifindex: u32,
+    ) -> (&mut LiveFlow, bool, Option<LiveFlow>) {
+        let replaced = match self.flows.get(&key) {
+            Some(known) if known.state.first_ns != state.first_ns => self.remove(&key),
+            _ => None,
+        };
+        let sweep = self.sweep;
+        let mut is_new = false;
+        let flow = self.flows.entry(key).or_insert_with(|| {
+            is_new = true;
+            LiveFlow {
+                sweep,
+                ..LiveFlow::new(key, state, ifindex)
+            }
+        });
+        if is_new {
+            self.by_id.insert(flow.id, key);
+        } else if ifindex != 0 {
+            flow.ifindex = ifindex;
+        }
+        (flow, is_new, replaced)
+    }
+
+    /// Begins a sweep of the kernel's table.
+    pub(super) fn begin_sweep(&mut self) {
+        self.sweep += 1;
+    }
+
+    /// One entry of the kernel's table, in a sweep. Returns whether the flow was unknown here (its
+    /// event was lost), and the flow it replaces.
+    pub(super) fn swept(
+        &mut self,
+        key: FlowKey,
+        state: FlowState,
+        now_ns: u64,
+    ) -> (bool, Option<LiveFlow>) {
+        let sweep = self.sweep;
+        let (flow, is_new, replaced) = self.take_in(key, state, 0);
+        let elapsed_ns = now_ns.saturating_sub(flow.swept_ns).max(1);
+        let rate = |now: u64, before: u64| {
+            let bytes = u128::from(now.saturating_sub(before));
+            u64::try_from(bytes * 1_000_000_000 / u128::from(elapsed_ns)).unwrap_or(u64::MAX)
+        };
+        if !is_new {
+            flow.outbound_rate = rate(state.outbound_bytes, flow.state.outbound_bytes);
+            flow.reply_rate = rate(state.reply_bytes, flow.state.reply_bytes);
+        }
+        flow.state = state;
+        flow.sweep = sweep;
+        flow.swept_ns = now_ns;
+        (is_new, replaced)
+    }
+
+    /// Ends a sweep: removes and returns the flows that the kernel's table does not hold any more
+    /// (`Evicted`), and those whose time is over, which the caller removes from that table.
+    pub(super) fn end_sweep(
+        &mut self,
+        now_ns: u64,
+        began_ns: u64,
+        limits: &FlowsConfig,
+    ) -> Vec<(LiveFlow, End)> {
+        let mut ended = Vec::new();
+        for flow in self.flows.values() {
+            if flow.sweep < self.sweep {
+                // A flow that began while the sweep ran is not missed, it is young.
+                if flow.state.first_ns < began_ns {
+                    ended.push((flow.key, End::Evicted));
+                }
+            } else if let Some(end) = over(flow, now_ns, limits) {
+                ended.push((flow.key, end));
+            }
+        }
+        ended
+            .into_iter()
+            .filter_map(|(key, end)| self.remove(&key).map(|flow| (flow, end)))
+            .collect()
+    }
+
+    /// Removes and returns every flow.
+    pub(super) fn drain(&mut self) -> Vec<LiveFlow> {
+        self.by_id.clear();
+        self.flows.drain().map(|(_, flow)| flow).collect()
+    }
+
+    fn remove(&mut self, key: &FlowKey) -> Option<LiveFlow> {
+        let flow = self.flows.remove(key)?;
+        self.by_id.remove(&flow.id);
+        Some(flow)
+    }
+}
+
+/// Whether a TCP flow was closed: RST, or FIN both ways.
+pub(super) fn tcp_closed(state: &FlowState) -> bool {
+    let either = state.outbound_tcp_flags | state.reply_tcp_flags;
+    let both = state.outbound_tcp_flags & state.reply_tcp_flags;
+    either & TCP_RST != 0 || both & TCP_FIN != 0
+}
+
+fn over(flow: &LiveFlow, now_ns: u64, limits: &FlowsConfig) -> Option<End> {
+    let idle_ns = now_ns.saturating_sub(flow.state.last_ns);
+    let state = &flow.state;
+    let (limit_s, end) = match flow.key.protocol {
+        TCP if tcp_closed(state) => (limits.tcp_closed_s, End::Closed),
+        TCP if state.reply_tcp_flags & TCP_ACK != 0 && state.stopped_packets == 0 => {
+            (limits.tcp_established_s, End::Idle)
+        }
+        TCP => (limits.tcp_opening_s, End::Idle),
+        UDP => (limits.udp_s, End::Idle),
+        _ => (limits.other_s, End::Idle),
+    };
+    (u128::from(idle_ns) >= Duration::from_secs(limit_s).as_nanos()).then_some(end)
+}
+
+/// An address of a [`FlowKey`]: mapped addresses are IPv4 only in IPv4 packets.
+pub(super) fn address(bytes: [u8; 16], family: u8) -> IpAddr {
+    let address = Ipv6Addr::from(bytes);
+    match address.to_ipv4_mapped() {
+        Some(v4) if family == 4 => IpAddr::V4(v4),
+        _ => IpAddr::V6(address),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(port: u16) -> FlowKey {
+        FlowKey {
+            inside: std::net::Ipv4Addr::new(10, 0, 0, 1)
+                .to_ipv6_mapped()
+                .octets(),
+            outside: std::net::Ipv4Addr::new(51, 210, 0, 1)
+                .to_ipv6_mapped()
+                .octets(),
+            inside_port: port,
+            outside_port: 443,
+            protocol: TCP,
+            family: 4,
+            reserved: [0; 2],
+        }
+    }
+
+    fn state(first_ns: u64, last_ns: u64) -> FlowState {
+        FlowState {
+            first_ns,
+            last_ns,
+            outbound_packets: 1,
+            outbound_bytes: 60,
+            reply_packets: 0,
+            reply_bytes: 0,
+            stopped_packets: 0,
+            marks: 0,
+            generation: 1,
+            rule: 0,
+            class: 0,
+            shadow_rule: octroi_abi::rules::RULE_NONE,
+            shadow_verdict: 0,
+            verdict: 0,
+            flags: 1,
+            zone: 1,
+            opaque: 0,
+            outbound_tcp_flags: 2,
+            reply_tcp_flags: 0,
+            outbound_samples: 0,
+            reply_samples: 0,
+            reserved: [0; 5],
+        }
+    }
+
+    const SECOND: u64 = 1_000_000_000;
+
+    #[test]
+    fn a_five_tuple_used_again_is_another_flow() {
+        let mut registry = Registry::default();
+        let (first, is_new, _) = registry.take_in(key(1), state(1, 1), 7);
+        let first_id = first.id;
+        assert!(is_new);
+        let (second, is_new, replaced) = registry.take_in(key(1), state(2, 2), 7);
+        assert!(is_new);
+        assert_ne!(second.id, first_id);
+        assert_eq!(replaced.map(|flow| flow.id), Some(first_id));
+        assert_eq!(registry.len(), 1);
+        assert!(registry.by_id(first_id).is_none());
+    }
+
+    #[test]
+    fn a_sweep_recovers_lost_events_and_finds_evicted_and_idle_flows() {
+        let limits = FlowsConfig::default();
+        let mut registry = Registry::default();
+        registry.take_in(key(1), state(1, 1), 7);
+        registry.take_in(key(2), state(1, 1), 7);
+        registry.begin_sweep();
+        let (unknown, _) = registry.swept(key(3), state(1, 10 * SECOND), 10 * SECOND);
+        assert!(unknown);
+        let (unknown, _) = registry.swept(key(2), state(1, 1), 100 * SECOND);
+        assert!(!unknown);
+        let mut ended = registry.end_sweep(65 * SECOND, 9 * SECOND, &limits);
+        ended.sort_by_key(|(flow, _)| flow.key.inside_port);
+        let ended: Vec<_> = ended
+            .iter()
+            .map(|(flow, end)| (flow.key.inside_port, *end))
+            .collect();
+        assert_eq!(ended, [(1, End::Evicted), (2, End::Idle)]);
+        assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn rates_are_bytes_per_second_between_sweeps() {
+        let mut registry = Registry::default();
+        registry.begin_sweep();
+        registry.swept(key(1), state(0, 0), SECOND);
+        let mut later = state(0, 2 * SECOND);
+        later.outbound_bytes += 5_000;
+        later.reply_bytes += 1_000;
+        registry.begin_sweep();
+        registry.swept(key(1), later, 3 * SECOND);
+        let flow = registry.get_mut(&key(1)).unwrap();
+        assert_eq!((flow.outbound_rate, flow.reply_rate), (2_500, 500));
+    }
+
+    #[test]
+    fn mapped_addresses_are_told_from_real_ones() {
+        let mapped = std::net::Ipv4Addr::new(8, 8, 8, 8)
+            .to_ipv6_mapped()
+            .octets();
+        assert_eq!(address(mapped, 4).to_string(), "8.8.8.8");
+        assert_eq!(address(mapped, 6).to_string(), "::ffff:8.8.8.8");
+    }
+}

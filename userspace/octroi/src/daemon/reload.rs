@@ -1,0 +1,135 @@
+//! Changes while the gate stands: a policy, an atlas. All or nothing; on any error the old stays.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use octroi_api::PolicyCheck;
+use octroi_events::{Notice, NoticeKind};
+use octroi_policy::Policy;
+use tracing::{error, info};
+
+use super::gate::{Gate, InForce};
+use super::report;
+use crate::judge::{self, Judge};
+
+impl Gate {
+    /// Reads policy and atlas again and reopens the event file. Says what became of it.
+    pub(super) fn reload(&self) -> String {
+        self.engine().teller.reopen();
+        if let Err(refusal) = self.reload_atlas() {
+            let message = format!("the atlas was refused, the old one stays: {refusal:#}");
+            error!("{message}");
+            self.tell(NoticeKind::AtlasRefused, message.clone());
+            return message;
+        }
+        match judge::policy_text(&self.config.policy) {
+            Ok((text, file)) => self.apply_policy_text(&text, &file).message,
+            Err(refusal) => {
+                let message = format!("the policy was refused, the old one stays: {refusal:#}");
+                error!("{message}");
+                self.tell(NoticeKind::PolicyRefused, message.clone());
+                message
+            }
+        }
+    }
+
+    /// Checks, compiles and applies a policy.
+    pub(super) fn apply_policy_text(&self, text: &str, file: &str) -> PolicyCheck {
+        match self.try_policy(text, file) {
+            Ok(check) => {
+                info!("{}", check.message);
+                self.tell(NoticeKind::PolicyApplied, check.message.clone());
+                check
+            }
+            Err(diagnostics) => {
+                let check = report::refused(file, diagnostics);
+                error!("{}: {}", check.message, check.diagnostics.join("; "));
+                let details = format!("{}: {}", check.message, check.diagnostics.join("; "));
+                self.tell(NoticeKind::PolicyRefused, details);
+                check
+            }
+        }
+    }
+
+    fn try_policy(&self, text: &str, file: &str) -> Result<PolicyCheck, Vec<String>> {
+        let atlas = Arc::clone(&self.engine().judge.atlas);
+        let policy = Policy::parse(text, file, atlas.catalogue())
+            .map_err(|diagnostics| report::lines(&diagnostics))?;
+        let tables = policy
+            .compile(atlas.as_ref(), judge::today())
+            .map_err(|error| vec![error.to_string()])?;
+        // Lock order: datapath before engine.
+        let mut datapath = self.datapath_mut();
+        let applied = datapath
+            .apply_policy(&tables)
+            .map_err(|error| vec![error.to_string()])?;
+        let check = PolicyCheck {
+            valid: true,
+            name: Some(policy.name.clone()),
+            sha256: Some(policy.sha256.clone()),
+            generation: Some(applied.generation),
+            diagnostics: report::lines(&policy.warnings),
+            message: format!(
+                "policy {} from {file} is in force as generation {} after {:.1} ms",
+                policy.name,
+                applied.generation,
+                applied.took.as_secs_f64() * 1e3
+            ),
+        };
+        let mut engine = self.engine();
+        engine.judge = Judge {
+            atlas,
+            policy: Arc::new(policy),
+        };
+        engine.generation = applied.generation;
+        engine.in_force = InForce {
+            file: file.to_owned(),
+            text: text.to_owned(),
+            applied: Timestamp::now(),
+        };
+        engine.judged_anew(&datapath);
+        Ok(check)
+    }
+
+    /// Opens the configured atlas file again; nothing to do for the one in the binary.
+    fn reload_atlas(&self) -> anyhow::Result<()> {
+        let Some(path) = &self.config.atlas else {
+            return Ok(());
+        };
+        let atlas = judge::open_atlas(Some(path))?;
+        let (policy, old) = {
+            let engine = self.engine();
+            (
+                Arc::clone(&engine.judge.policy),
+                engine.judge.atlas.meta().version.clone(),
+            )
+        };
+        if atlas.meta().version == old {
+            return Ok(());
+        }
+        let kernel_tables = atlas.kernel_tables()?;
+        let tables = policy.compile(atlas.as_ref(), judge::today())?;
+        let mut datapath = self.datapath_mut();
+        let applied = datapath.apply_atlas_and_policy(&kernel_tables, &tables)?;
+        let message = format!(
+            "atlas {} replaces {old} as generation {} after {} ms",
+            atlas.meta().version,
+            applied.generation,
+            applied.took.as_millis()
+        );
+        let mut engine = self.engine();
+        engine.judge = Judge { atlas, policy };
+        engine.generation = applied.generation;
+        engine.judged_anew(&datapath);
+        drop(engine);
+        info!("{message}");
+        self.tell(NoticeKind::AtlasApplied, message);
+        Ok(())
+    }
+
+    fn tell(&self, kind: NoticeKind, message: String) {
+        self.engine()
+            .teller
+            .notice(Notice::new(Timestamp::now(), kind, message));
+    }
+}

@@ -1,0 +1,92 @@
+//! Draining the kernel's rings, on a thread of their own: decisions, and first payload bytes.
+
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, poll};
+use octroi_inspect::name::Sample;
+use tracing::error;
+
+use super::gate::{Gate, Rings};
+
+/// Records taken under one lock: clients wait no longer than for this many.
+const BATCH: usize = 512;
+
+/// Longest sleep without looking whether the daemon stops, milliseconds.
+const NAP_MS: u16 = 200;
+
+/// Drains both rings until the daemon stops.
+pub(super) fn drain(gate: &Arc<Gate>, mut rings: Rings) {
+    let stop = gate.stop.subscribe();
+    let mut found = Vec::new();
+    while !*stop.borrow() {
+        let events = take_events(gate, &mut rings);
+        let samples = take_samples(gate, &mut rings, &mut found);
+        if events + samples == 0
+            && let Err(errno) = wait(&rings)
+        {
+            error!("cannot wait for the kernel's rings (poll: {errno}): alerts are late");
+            std::thread::sleep(std::time::Duration::from_millis(u64::from(NAP_MS)));
+        }
+    }
+    // What was decided before the stop is told too.
+    while take_events(gate, &mut rings) + take_samples(gate, &mut rings, &mut found) > 0 {}
+}
+
+fn take_events(gate: &Gate, rings: &mut Rings) -> usize {
+    let Some(first) = rings.events.next() else {
+        return 0;
+    };
+    let datapath = gate.datapath();
+    let mut engine = gate.engine();
+    engine.on_event(&datapath, &first);
+    let mut taken = 1;
+    while taken < BATCH
+        && let Some(event) = rings.events.next()
+    {
+        engine.on_event(&datapath, &event);
+        taken += 1;
+    }
+    taken
+}
+
+fn take_samples(
+    gate: &Gate,
+    rings: &mut Rings,
+    found: &mut Vec<octroi_inspect::name::NameEvent>,
+) -> usize {
+    let mut taken = 0;
+    let mut locks = None;
+    while taken < BATCH
+        && let Some(record) = rings.samples.next()
+    {
+        // Taken at the first record only: an empty ring must not hold up clients.
+        let (datapath, engine) = locks.get_or_insert_with(|| (gate.datapath(), gate.engine()));
+        let header = &record.header;
+        let sample = Sample {
+            key: header.key,
+            first_ns: header.first_ns,
+            time_ns: header.time_ns,
+            outbound: header.direction == octroi_abi::outcome::Direction::Outbound as u8,
+            sequence: header.sequence,
+            tcp_flags: header.tcp_flags,
+            payload: record.payload(),
+            cut: header.length < header.payload_bytes,
+        };
+        engine.on_sample(datapath, &sample, found);
+        taken += 1;
+    }
+    taken
+}
+
+fn wait(rings: &Rings) -> Result<(), Errno> {
+    let mut fds = [
+        PollFd::new(rings.events.as_fd(), PollFlags::POLLIN),
+        PollFd::new(rings.samples.as_fd(), PollFlags::POLLIN),
+    ];
+    match poll(&mut fds, NAP_MS) {
+        Ok(_) | Err(Errno::EINTR) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,312 @@
+//! The daemon's end of the socket: each request has one answer, watches have a stream of updates.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use octroi_api::filter::{At, Filter};
+use octroi_api::{
+    AlertsPage, ApiError, ErrorCode, ExplainRequest, Explained, Handler, HelloReply,
+    MAX_ALERT_ROWS, MAX_FLOW_ROWS, MIN_INTERVAL_MS, PROTOCOL, Peer, PolicyCheck, Request, Response,
+    Topic, Update, WatchRequest,
+};
+use octroi_policy::{Opaque, Policy};
+use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
+
+use super::gate::Gate;
+use super::{reason, report, rows};
+use crate::judge::{self, Question};
+
+const TCP: u8 = 6;
+const HTTPS: u16 = 443;
+
+/// What the server asks of the daemon.
+pub(super) struct Service(pub(super) Arc<Gate>);
+
+impl Handler for Service {
+    fn hello(&self, peer: &Peer) -> HelloReply {
+        HelloReply {
+            protocol: PROTOCOL,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            host: self.0.origin.host.to_string(),
+            role: peer.role,
+        }
+    }
+
+    async fn handle(&self, _peer: &Peer, request: Request) -> Result<Response, ApiError> {
+        let gate = Arc::clone(&self.0);
+        // Answers take locks and read the kernel: not on the thread that drains the rings.
+        tokio::task::spawn_blocking(move || answer(&gate, request))
+            .await
+            .map_err(|error| {
+                ApiError::new(
+                    ErrorCode::Failed,
+                    format!("the answer was given up: {error}"),
+                )
+            })?
+    }
+
+    async fn watch(
+        &self,
+        _peer: &Peer,
+        request: WatchRequest,
+    ) -> Result<mpsc::Receiver<Update>, ApiError> {
+        let filters = Filters::parse(&request)?;
+        let (sender, receiver) = mpsc::channel(2);
+        tokio::spawn(stream(Arc::clone(&self.0), request, filters, sender));
+        Ok(receiver)
+    }
+}
+
+fn answer(gate: &Arc<Gate>, request: Request) -> Result<Response, ApiError> {
+    Ok(match request {
+        Request::Status => Response::Status(Box::new(report::status(gate)?)),
+        Request::Flows {
+            filter,
+            sort,
+            limit,
+        } => {
+            let filter = parse_filter(filter.as_deref())?;
+            let limit = limit.min(MAX_FLOW_ROWS) as usize;
+            Response::Flows(rows::flows_page(&gate.engine(), &filter, sort, limit))
+        }
+        Request::Flow { id } => {
+            let engine = gate.engine();
+            let Some(flow) = engine.registry.by_id(id) else {
+                return Err(ApiError::new(
+                    ErrorCode::NotFound,
+                    format!("there is no live flow {id}"),
+                )
+                .with_remedy("it may have ended: its record is in the event stream"));
+            };
+            Response::Flow(Box::new(reason::detail(&engine, flow)))
+        }
+        Request::Alerts {
+            filter,
+            limit,
+            after,
+        } => {
+            let filter = parse_filter(filter.as_deref())?;
+            Response::Alerts(alerts_page(gate, &filter, limit, after))
+        }
+        Request::Jurisdictions { filter } => {
+            let filter = parse_filter(filter.as_deref())?;
+            Response::Jurisdictions(rows::jurisdictions_page(&gate.engine(), &filter))
+        }
+        Request::Explain(request) => Response::Explained(Box::new(explain(gate, &request)?)),
+        Request::PolicyShow => Response::Policy(Box::new(report::policy_view(&gate.engine()))),
+        Request::PolicyCheck { text, file } => Response::PolicyChecked(check(gate, &text, &file)),
+        Request::PolicyApply { text, file } => {
+            Response::PolicyChecked(gate.apply_policy_text(&text, &file))
+        }
+        Request::Reload => Response::Done {
+            message: gate.reload(),
+        },
+        Request::Detach => Response::Done {
+            message: gate.detach()?,
+        },
+        Request::Hello { .. } | Request::Watch(_) | Request::Unwatch => {
+            return Err(ApiError::new(
+                ErrorCode::Protocol,
+                format!("{} is answered by the connection itself", request.name()),
+            ));
+        }
+    })
+}
+
+fn parse_filter(text: Option<&str>) -> Result<Filter, ApiError> {
+    Filter::parse(text.unwrap_or_default())
+        .map_err(|error| ApiError::new(ErrorCode::Filter, error.to_string()))
+}
+
+fn alerts_page(gate: &Gate, filter: &Filter, limit: u32, after: Option<u64>) -> AlertsPage {
+    let now = jiff::Timestamp::now();
+    let engine = gate.engine();
+    let log = engine.teller.log();
+    let rows = log
+        .newest_first()
+        .take_while(|row| after.is_none_or(|after| row.id > after))
+        .filter(|row| filter.matches(&At { row: *row, now }))
+        .take(limit.min(MAX_ALERT_ROWS) as usize)
+        .cloned()
+        .collect();
+    AlertsPage {
+        now,
+        raised: log.raised(),
+        kept: log.kept(),
+        rows,
+    }
+}
+
+fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError> {
+    let judge = gate.engine().judge.clone();
+    let zone = match (&request.zone, request.source) {
+        (Some(name), _) => zone_number(&judge.policy, name)?,
+        (None, Some(source)) => judge.policy.zone_of(source),
+        (None, None) => 0,
+    };
+    let explanation = judge.explain(&Question {
+        zone,
+        destination: request.destination,
+        protocol: request.protocol.unwrap_or(TCP),
+        port: request.port.unwrap_or(HTTPS),
+        name: request.name.as_deref(),
+        opaque: Opaque::None,
+        at: judge::today(),
+    });
+    let text = explanation.to_string();
+    Ok(Explained {
+        residency: reason::residency(&judge, &explanation, None),
+        text,
+    })
+}
+
+fn zone_number(policy: &Policy, name: &str) -> Result<u8, ApiError> {
+    let found = policy
+        .zones
+        .iter()
+        .zip(1_u8..)
+        .find(|(zone, _)| zone.name == name);
+    found.map(|(_, number)| number).ok_or_else(|| {
+        let known: Vec<_> = policy.zones.iter().map(|zone| zone.name.as_str()).collect();
+        ApiError::new(
+            ErrorCode::NotFound,
+            format!("the policy has no zone \"{name}\""),
+        )
+        .with_remedy(format!("it has: {}", known.join(", ")))
+    })
+}
+
+fn check(gate: &Gate, text: &str, file: &str) -> PolicyCheck {
+    let atlas = Arc::clone(&gate.engine().judge.atlas);
+    let outcome = Policy::parse(text, file, atlas.catalogue())
+        .map_err(|diagnostics| report::lines(&diagnostics))
+        .and_then(|policy| {
+            let compiled = policy.compile(atlas.as_ref(), judge::today());
+            compiled
+                .map(|_| policy)
+                .map_err(|error| vec![error.to_string()])
+        });
+    match outcome {
+        Ok(policy) => PolicyCheck {
+            valid: true,
+            name: Some(policy.name.clone()),
+            sha256: Some(policy.sha256.clone()),
+            generation: None,
+            diagnostics: report::lines(&policy.warnings),
+            message: format!("{file} is valid; nothing was changed"),
+        },
+        Err(diagnostics) => report::refused(file, diagnostics),
+    }
+}
+
+/// The parsed filters of a watch.
+struct Filters {
+    flows: Filter,
+    alerts: Filter,
+}
+
+impl Filters {
+    fn parse(request: &WatchRequest) -> Result<Self, ApiError> {
+        Ok(Self {
+            flows: parse_filter(request.filter.as_deref())?,
+            alerts: parse_filter(request.alert_filter.as_deref())?,
+        })
+    }
+}
+
+/// Sends updates until the client is gone.
+async fn stream(
+    gate: Arc<Gate>,
+    request: WatchRequest,
+    filters: Filters,
+    sender: mpsc::Sender<Update>,
+) {
+    let interval = Duration::from_millis(u64::from(request.interval_ms.max(MIN_INTERVAL_MS)));
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let watched = Arc::new((request, filters));
+    let mut sequence = 0;
+    let mut skipped = 0;
+    let mut last_alert = None;
+    let mut last_policy = None;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = sender.closed() => return,
+        }
+        if sender.capacity() == 0 {
+            skipped += 1;
+            continue;
+        }
+        sequence += 1;
+        let (gate, watched) = (Arc::clone(&gate), Arc::clone(&watched));
+        let made = tokio::task::spawn_blocking(move || {
+            update(&gate, &watched.0, &watched.1, last_alert, last_policy)
+        });
+        let Ok((mut update, newest_alert, generation)) = made.await else {
+            return;
+        };
+        last_alert = newest_alert;
+        last_policy = Some(generation);
+        update.sequence = sequence;
+        update.skipped = skipped;
+        if sender.try_send(update).is_err() {
+            skipped += 1;
+        }
+    }
+}
+
+fn update(
+    gate: &Arc<Gate>,
+    request: &WatchRequest,
+    filters: &Filters,
+    last_alert: Option<u64>,
+    last_policy: Option<u32>,
+) -> (Update, Option<u64>, u32) {
+    let wants = |topic| request.topics.contains(&topic);
+    let report = report::status(gate).ok();
+    let lost = report.as_ref().map_or(0, octroi_api::StatusReport::lost);
+    let limit = request.limit.min(MAX_FLOW_ROWS);
+    let mut update = Update {
+        now: jiff::Timestamp::now(),
+        sequence: 0,
+        skipped: 0,
+        lost,
+        status: report.filter(|_| wants(Topic::Status)).map(Box::new),
+        flows: None,
+        jurisdictions: None,
+        alerts: None,
+        policy: None,
+    };
+    let generation = {
+        let engine = gate.engine();
+        if wants(Topic::Flows) {
+            update.flows = Some(rows::flows_page(
+                &engine,
+                &filters.flows,
+                request.sort,
+                limit as usize,
+            ));
+        }
+        if wants(Topic::Jurisdictions) {
+            update.jurisdictions = Some(rows::jurisdictions_page(&engine, &filters.flows));
+        }
+        if wants(Topic::Policy) && last_policy != Some(engine.generation) {
+            update.policy = Some(Box::new(report::policy_view(&engine)));
+        }
+        engine.generation
+    };
+    let mut newest = last_alert;
+    if wants(Topic::Alerts) {
+        let page = alerts_page(gate, &filters.alerts, limit.min(MAX_ALERT_ROWS), last_alert);
+        newest = page
+            .rows
+            .first()
+            .map(|row| row.id)
+            .or(last_alert)
+            .or(Some(0));
+        update.alerts = Some(page);
+    }
+    (update, newest, generation)
+}

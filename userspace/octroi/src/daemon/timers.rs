@@ -1,0 +1,189 @@
+//! What is done again and again: the sweep of the flow table, statistics, a look at the interfaces.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use octroi_events::{Notice, NoticeKind, Stats};
+use tokio::time::MissedTickBehavior;
+use tracing::{error, info, warn};
+
+use super::clock::Clock;
+use super::gate::{Gate, Guarded, xdp_mode};
+use super::{interfaces as own, report};
+
+/// Least time between two sweeps.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
+/// A sweep may take this share of the time: one in so many.
+const SWEEP_SHARE: u32 = 10;
+/// Time between two looks at the interfaces and the gateway's addresses.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Sweeps the kernel's flow table: accounts, lost events, flows whose time is over.
+pub(super) async fn sweep(gate: Arc<Gate>) {
+    let mut stop = gate.stop.subscribe();
+    let mut pause = SWEEP_INTERVAL;
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+        let swept = Arc::clone(&gate);
+        let began = Instant::now();
+        if let Err(error) = tokio::task::spawn_blocking(move || sweep_once(&swept)).await {
+            error!("a sweep of the flow table ended badly: {error}");
+        }
+        pause = SWEEP_INTERVAL.max(began.elapsed() * SWEEP_SHARE);
+    }
+    // The last accounts are exact.
+    let swept = Arc::clone(&gate);
+    if let Err(error) = tokio::task::spawn_blocking(move || sweep_once(&swept)).await {
+        error!("the last sweep of the flow table ended badly: {error}");
+    }
+}
+
+fn sweep_once(gate: &Gate) {
+    let began_ns = Clock::now().monotonic_ns();
+    let datapath = gate.datapath();
+    let mut flows = Vec::new();
+    if let Err(error) = datapath.flows(&mut |key, state| flows.push((key, state))) {
+        warn!("the flow table cannot be read: {error}");
+        return;
+    }
+    let over = gate.engine().sweep(&datapath, began_ns, flows);
+    gate.engine().teller.unfold();
+    for key in over {
+        if let Err(error) = datapath.remove_flow(&key) {
+            warn!("an ended flow stays in the kernel's table: {error}");
+        }
+    }
+}
+
+/// Writes statistics into the event stream.
+pub(super) async fn statistics(gate: Arc<Gate>) {
+    let mut stop = gate.stop.subscribe();
+    let mut ticks = tokio::time::interval(Duration::from_secs(gate.config.events.stats_interval_s));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.tick().await;
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let gate = Arc::clone(&gate);
+        let told = tokio::task::spawn_blocking(move || match report::status(&gate) {
+            Ok(report) => gate.engine().teller.stats(Stats {
+                time: report.now,
+                uptime_s: u64::try_from(report.now.duration_since(report.started).as_secs())
+                    .unwrap_or(0),
+                counters: report.counters,
+                flows: report.flows,
+                alerts: report.alerts,
+                queue_lost: report.queue_lost,
+                sinks: report.sinks,
+            }),
+            Err(error) => warn!("no statistics this time: {error}"),
+        });
+        if let Err(error) = told.await {
+            error!("statistics ended badly: {error}");
+        }
+    }
+}
+
+/// Watches the interfaces and the gateway's own addresses.
+pub(super) async fn interfaces(gate: Arc<Gate>) {
+    let mut stop = gate.stop.subscribe();
+    let mut addresses = own::own_addresses().unwrap_or_default();
+    let mut ticks = tokio::time::interval(LOOK_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let looked = Arc::clone(&gate);
+        let known = addresses.clone();
+        let look = tokio::task::spawn_blocking(move || {
+            attach_returned(&looked);
+            let now = own::own_addresses()?;
+            if now != known {
+                let list: Vec<_> = now.iter().copied().collect();
+                looked.datapath_mut().set_gateway_addresses(&list)?;
+                info!("the gateway has {} addresses now", list.len());
+            }
+            anyhow::Ok(now)
+        });
+        match look.await {
+            Ok(Ok(now)) => addresses = now,
+            Ok(Err(error)) => warn!("the gateway's own addresses were not updated: {error:#}"),
+            Err(error) => error!("a look at the interfaces ended badly: {error}"),
+        }
+    }
+}
+
+/// Notices interfaces that vanished, and attaches to those that came back.
+fn attach_returned(gate: &Gate) {
+    let known = gate.guarded().clone();
+    for guarded in known {
+        let index = own::index(&guarded.name);
+        if index == guarded.index && guarded.problem.is_none() {
+            continue;
+        }
+        let now = match index {
+            None if guarded.index.is_none() => continue,
+            None => lost(gate, guarded),
+            Some(index) => returned(gate, guarded, index),
+        };
+        if let Some(slot) = gate.guarded().iter_mut().find(|slot| slot.name == now.name) {
+            *slot = now;
+        }
+    }
+}
+
+fn lost(gate: &Gate, mut guarded: Guarded) -> Guarded {
+    let message = format!(
+        "interface {} vanished; it is guarded again when it returns",
+        guarded.name
+    );
+    warn!("{message}");
+    guarded.index = None;
+    guarded.mode = None;
+    guarded.problem = Some("the interface does not exist (waiting for its return)".to_owned());
+    gate.engine().teller.notice(Notice::new(
+        Timestamp::now(),
+        NoticeKind::InterfaceLost,
+        message,
+    ));
+    guarded
+}
+
+fn returned(gate: &Gate, mut guarded: Guarded, index: u32) -> Guarded {
+    let attached = gate
+        .datapath_mut()
+        .attach(&guarded.name, xdp_mode(&gate.config));
+    guarded.index = Some(index);
+    match attached {
+        Ok(report) => {
+            info!("{report}");
+            guarded.mode = Some(report.mode);
+            guarded.problem = None;
+            let notice = Notice::new(
+                Timestamp::now(),
+                NoticeKind::InterfaceAttached,
+                report.to_string(),
+            );
+            let mut engine = gate.engine();
+            engine.teller.interface(&guarded);
+            engine.teller.notice(notice);
+        }
+        Err(error) => {
+            let problem = error.to_string();
+            if guarded.problem.as_deref() != Some(problem.as_str()) {
+                error!("interface {} is NOT guarded: {problem}", guarded.name);
+            }
+            guarded.mode = None;
+            guarded.problem = Some(problem);
+        }
+    }
+    guarded
+}

@@ -1,0 +1,152 @@
+//! The judge: one atlas and one policy, put together. The live slow path, `explain` and `analyze`
+//! all ask here, so that they cannot disagree.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use jiff::civil::Date;
+use octroi_events::class::CatalogueOn;
+use octroi_geo_db::profile::Profile;
+use octroi_geo_db::{Atlas, Catalogue, ClassId};
+use octroi_policy::{Decision, Explanation, Opaque, PRESETS, Policy, Subject};
+
+/// A conversation as the policy sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// Zone number of the source.
+    pub(crate) zone: u8,
+    /// Destination.
+    pub(crate) destination: IpAddr,
+    /// IP protocol number.
+    pub(crate) protocol: u8,
+    /// Destination port.
+    pub(crate) port: u16,
+    /// What the flow was named.
+    pub(crate) name: Option<&'a str>,
+    /// Why it is opaque, if it is.
+    pub(crate) opaque: Opaque,
+    /// The day for which laws and qualifications are read.
+    pub(crate) at: Date,
+}
+
+/// One atlas and one policy.
+#[derive(Clone)]
+pub(crate) struct Judge {
+    /// Whose law reaches which address.
+    pub(crate) atlas: Arc<Atlas>,
+    /// What may leave.
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Judge {
+    /// The profile of a destination, with what its name adds.
+    #[must_use]
+    pub(crate) fn profile(&self, class: ClassId, name: Option<&str>) -> Arc<Profile> {
+        let base = self.atlas.profile(class);
+        let catalogue = self.atlas.catalogue();
+        match name.and_then(|name| catalogue.service_of_domain(name)) {
+            Some(service) if base.service.as_deref() != Some(&*service.id) => {
+                Arc::new(catalogue.profile_with_service(base, &service.id))
+            }
+            _ => Arc::clone(base),
+        }
+    }
+
+    /// The verdict.
+    #[must_use]
+    pub(crate) fn decide(&self, question: &Question<'_>) -> Decision {
+        let profile = self.profile(self.atlas.class_of(question.destination), question.name);
+        self.policy.evaluate(&self.subject(question, &profile))
+    }
+
+    /// The verdict and all that led to it.
+    #[must_use]
+    pub(crate) fn explain(&self, question: &Question<'_>) -> Explanation {
+        let mut dossier = self.atlas.dossier(question.destination);
+        let profile = self.profile(dossier.class, question.name);
+        dossier.profile = (*profile).clone();
+        self.policy.explain(
+            &self.subject(question, &profile),
+            dossier,
+            self.atlas.catalogue(),
+        )
+    }
+
+    /// The catalogue's groups of countries as they are today.
+    #[must_use]
+    pub(crate) fn regions(&self) -> CatalogueOn<'_> {
+        CatalogueOn {
+            catalogue: self.atlas.catalogue(),
+            day: today(),
+        }
+    }
+
+    fn subject<'a>(&'a self, question: &Question<'a>, profile: &'a Profile) -> Subject<'a> {
+        Subject {
+            catalogue: self.atlas.catalogue(),
+            zone: question.zone,
+            destination: question.destination,
+            profile,
+            asn: self
+                .atlas
+                .asn_of(question.destination)
+                .map(|info| info.number),
+            protocol: question.protocol,
+            port: question.port,
+            name: question.name,
+            opaque: question.opaque,
+            at: question.at,
+        }
+    }
+}
+
+/// The text of a policy and its name in messages: a preset, or a file.
+///
+/// # Errors
+/// When there is neither.
+pub(crate) fn policy_text(name_or_path: &str) -> Result<(String, String)> {
+    if let Some(text) = Policy::preset(name_or_path) {
+        return Ok((text.to_owned(), format!("preset:{name_or_path}")));
+    }
+    if !Path::new(name_or_path).exists() {
+        bail!(
+            "there is no policy file {name_or_path}, and no preset of that name (presets: {})",
+            PRESETS.join(", ")
+        );
+    }
+    let text = std::fs::read_to_string(name_or_path)
+        .with_context(|| format!("cannot read the policy {name_or_path}"))?;
+    Ok((text, name_or_path.to_owned()))
+}
+
+/// Reads a policy: the name of a preset, or a file.
+///
+/// # Errors
+/// When there is neither, or when the policy does not parse (every problem with file, line, column
+/// and remedy).
+pub(crate) fn read_policy(name_or_path: &str, catalogue: &Catalogue) -> Result<Policy> {
+    let (text, file) = policy_text(name_or_path)?;
+    Ok(Policy::parse(&text, &file, catalogue)?)
+}
+
+/// Opens an atlas: a file, or the one inside the binary.
+///
+/// # Errors
+/// When the file is not an atlas of this version, or is damaged.
+pub(crate) fn open_atlas(path: Option<&Path>) -> Result<Arc<Atlas>> {
+    let atlas = match path {
+        Some(path) => {
+            Atlas::open(path).with_context(|| format!("cannot use the atlas {}", path.display()))?
+        }
+        None => Atlas::embedded().context("the atlas inside the binary cannot be opened")?,
+    };
+    Ok(Arc::new(atlas))
+}
+
+/// Today, for laws and qualifications.
+#[must_use]
+pub(crate) fn today() -> Date {
+    jiff::Zoned::now().date()
+}
