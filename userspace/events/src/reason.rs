@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use octroi_geo_db::profile::Profile;
+use octroi_geo_db::profile::{HostingConfidence, Profile, Qualification};
 use octroi_geo_db::{Atlas, Axis, Catalogue, Claim};
 use octroi_policy::{Explanation, Verdict};
 
@@ -45,8 +45,7 @@ impl Residency {
             host_country: profile.hosting.country,
             host_country_src: host_source(&dossier.claims, profile),
             confidence: profile.hosting.confidence,
-            anycast: profile.hosting.confidence
-                == octroi_geo_db::profile::HostingConfidence::Anycast,
+            anycast: profile.hosting.confidence == HostingConfidence::Anycast,
             registered_country: dossier.asn.as_ref().and_then(|asn| asn.country),
             asn: dossier.asn.as_ref().map(|asn| asn.number),
             as_name: dossier
@@ -62,25 +61,9 @@ impl Residency {
             reach: control.reach,
             control_basis: control.basis,
             legal_regimes: control.laws.clone(),
-            laws: explanation
-                .laws
-                .iter()
-                .map(|law| LawLine {
-                    id: text(&law.id),
-                    name: text(&law.name),
-                    sentence: text(&law.sentence),
-                })
-                .collect(),
+            laws: laws(explanation),
 
-            qualification: profile
-                .qualifications
-                .iter()
-                .filter(|held| {
-                    held.from.is_none_or(|from| from <= day)
-                        && held.until.is_none_or(|until| day <= until)
-                })
-                .cloned()
-                .collect(),
+            qualification: held_on(profile, day),
             service: profile.service.clone(),
             special: profile.special.map(|special| special.name().into()),
             opaque: explanation.opaque.as_deref().map(Arc::from),
@@ -140,6 +123,30 @@ impl Residency {
 
 fn text(text: &str) -> Arc<str> {
     text.into()
+}
+
+fn laws(explanation: &Explanation) -> Vec<LawLine> {
+    explanation
+        .laws
+        .iter()
+        .map(|law| LawLine {
+            id: text(&law.id),
+            name: text(&law.name),
+            sentence: text(&law.sentence),
+        })
+        .collect()
+}
+
+/// Qualifications that hold on a day.
+fn held_on(profile: &Profile, day: Date) -> Vec<Qualification> {
+    profile
+        .qualifications
+        .iter()
+        .filter(|held| {
+            held.from.is_none_or(|from| from <= day) && held.until.is_none_or(|until| day <= until)
+        })
+        .cloned()
+        .collect()
 }
 
 /// Sovereign services only, and only for traffic that is not simply allowed.

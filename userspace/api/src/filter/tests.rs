@@ -285,6 +285,20 @@ fn words_of_the_language_are_those_of_the_model() {
     }
 }
 
+#[test]
+fn the_manual_names_every_field_and_word() {
+    let manual = include_str!("../../../../docs/api.md");
+    for field in Field::ALL {
+        let name = field.name();
+        assert!(manual.contains(&format!("`{name}`")), "{name}");
+        if let (Kind::Word(words), true) = (field.kind(), *field != Field::Class) {
+            for word in words {
+                assert!(manual.contains(&format!("`{word}`")), "{name}: {word}");
+            }
+        }
+    }
+}
+
 fn literal(field: Field, text: &str) -> Literal {
     Literal::parse(field, text, true).unwrap()
 }
