@@ -2,6 +2,7 @@
 //! `cargo run -p octroi-tui --example dashboard -- <socket> [--plain] [--ascii] [--no-color]`.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use octroi_tui::Options;
 
@@ -19,6 +20,14 @@ async fn main() -> ExitCode {
             "--ascii" => options.ascii = true,
             "--no-color" => options.no_color = true,
             "--no-mouse" => options.no_mouse = true,
+            // For the test that a panic gives the terminal back.
+            panic if panic.starts_with("--panic-after-ms=") => {
+                let wait = panic.rsplit('=').next().and_then(|ms| ms.parse().ok());
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(wait.unwrap_or(0)));
+                    std::process::exit(std::panic::catch_unwind(fail).map_or(101, |()| 0));
+                });
+            }
             filter => options.filter = Some(filter.to_owned()),
         }
     }
@@ -29,4 +38,8 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn fail() {
+    panic!("panicked on purpose");
 }

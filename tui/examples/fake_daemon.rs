@@ -1,6 +1,6 @@
 //! A daemon that is not one: `cargo run -p octroi-tui --example fake_daemon -- <socket> [flows]`.
 
-#[path = "../tests/support/mod.rs"]
+#[path = "../tests/dashboard/support/mod.rs"]
 mod support;
 
 use std::path::Path;

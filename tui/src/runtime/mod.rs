@@ -6,11 +6,13 @@ mod input;
 mod plain;
 mod terminal;
 
-use std::io::{IsTerminal, stdout};
+use std::future::poll_fn;
+use std::io::{self, IsTerminal, stdout};
+use std::task::Poll;
 use std::time::Duration;
 
-use crossterm::event::EventStream;
-use futures::{FutureExt, StreamExt};
+use crossterm::event::{Event, EventStream};
+use futures::StreamExt;
 use octroi_api::{ClientOptions, WatchEvent, Watcher};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -121,9 +123,11 @@ async fn dashboard(
                         // The terminal is gone.
                         Some(Err(_)) | None => return Ok(()),
                     }
-                    next = (messages.len() < BURST)
-                        .then(|| events.next().now_or_never())
-                        .flatten();
+                    next = if messages.len() < BURST {
+                        waiting(&mut events).await
+                    } else {
+                        None
+                    };
                 }
             }
             event = watcher.next() => match event {
@@ -152,6 +156,16 @@ async fn dashboard(
             }
         }
     }
+}
+
+/// The next event, if it is there already. Polled with this task's own waker: the stream keeps
+/// the first waker it meets until an event comes, so another one would lose the next key.
+async fn waiting(events: &mut EventStream) -> Option<Option<io::Result<Event>>> {
+    poll_fn(|context| match events.poll_next_unpin(context) {
+        Poll::Ready(event) => Poll::Ready(Some(event)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// The end of a hold or a notice; for ever when there is none.

@@ -42,7 +42,7 @@ pub fn draw(model: &Model, look: Look, frame: &mut Frame<'_>) -> Regions {
     frame::header(model, areas.header, look, buffer, &mut regions);
     if layout::too_small(size) {
         let banner = format!(
-            "terminal {}x{}, needs {LEAST_WIDTH}x{LEAST_HEIGHT}",
+            "needs {LEAST_WIDTH}x{LEAST_HEIGHT}, is {}x{}",
             size.0, size.1
         );
         let line = text::row(areas.header, 0);

@@ -166,9 +166,8 @@ fn rule_fact(model: &Model, rule: &RuleLine, look: Look) -> Fact {
 }
 
 fn outcomes(status: &Status, look: Look) -> Vec<Fact> {
-    let line = |outbound: u64, reply: u64| {
-        format!("{:>15} out {:>15} back", number(outbound), number(reply))
-    };
+    let line =
+        |outbound: u64, reply: u64| format!("{:>13} ↑ {:>13} ↓", number(outbound), number(reply));
     let mut facts = vec![
         Fact::styled(
             "seen",

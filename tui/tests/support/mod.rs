@@ -1,6 +1,0 @@
-//! What the tests and the demonstration share.
-
-pub(crate) mod fake;
-mod places;
-pub(crate) mod reasons;
-pub(crate) mod sample;
