@@ -1,12 +1,15 @@
-//! Programs that only benches and tests run: the floor, and a look-up alone.
+//! Programs that only benches and tests run: the floor, a look-up alone, and a shuffle that gives
+//! each run of one frame other addresses before it goes on to one of the others.
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
-use aya_ebpf::macros::xdp;
+use aya_ebpf::helpers::generated::bpf_get_prandom_u32;
+use aya_ebpf::btf_maps::ProgramArray;
+use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use octroi_abi::control::Active;
 
 use crate::atlas;
-use crate::frame::{XdpFrame, header};
+use crate::frame::{Frame as _, XdpFrame, header};
 use crate::outbound::active;
 use crate::packet::mapped;
 
@@ -17,7 +20,7 @@ pub fn octroi_noop(_context: XdpContext) -> u32 {
 }
 
 /// Looks up the destination of an untagged packet. Answers with `0x10000 | class`.
-#[xdp]
+#[xdp(frags)]
 pub fn octroi_lookup(context: XdpContext) -> u32 {
     let frame = XdpFrame::new(&context);
     let Some(active) = active() else {
@@ -42,4 +45,39 @@ pub fn octroi_lookup(context: XdpContext) -> u32 {
         Some(class) => 0x1_0000 | class as u32,
         None => XDP_DROP,
     }
+}
+
+/// Where [`octroi_shuffle`] goes on.
+#[btf_map]
+static PROBES: ProgramArray<4> = ProgramArray::new();
+
+/// Where an untagged IPv4 frame has its addresses, and an IPv6 one the words that are shuffled.
+const V4_WORDS: [u32; 2] = [26, 30];
+const V6_WORDS: [u32; 2] = [34, 40];
+/// Where the shuffle's parameters stand: two masks, and the slot of [`PROBES`].
+const V4_MASKS: u32 = 14 + 20 + 8;
+const V6_MASKS: u32 = 14 + 40 + 8;
+
+/// Replaces the masked bits of source and destination of an untagged UDP packet by random ones,
+/// then runs another program on it. The masks and the program stand in the payload.
+#[xdp(frags)]
+pub fn octroi_shuffle(context: XdpContext) -> u32 {
+    let frame = XdpFrame::new(&context);
+    let v4 = header::<_, u16>(&frame, 12) == Some(0x0800_u16.to_be());
+    let (words, masks) = if v4 { (V4_WORDS, V4_MASKS) } else { (V6_WORDS, V6_MASKS) };
+    let Some(parameters) = header::<_, [u32; 3]>(&frame, masks) else {
+        return XDP_DROP;
+    };
+    for (word, mask) in [(words[0], parameters[0]), (words[1], parameters[1])] {
+        let at = frame.start() + word as usize;
+        if at + 4 > frame.end() {
+            return XDP_DROP;
+        }
+        let at = at as *mut u32;
+        // SAFETY: inside the frame, see the check; a helper without arguments.
+        unsafe { *at = *at & !mask | bpf_get_prandom_u32() & mask };
+    }
+    // SAFETY: a slot of the array or nothing.
+    let _ = unsafe { PROBES.tail_call(&context, parameters[2]) };
+    XDP_DROP
 }

@@ -36,6 +36,10 @@ pub mod name {
     pub const PROGRAM_NOOP: &str = "octroi_noop";
     /// XDP program that only looks a destination up: for the benches.
     pub const PROGRAM_LOOKUP: &str = "octroi_lookup";
+    /// XDP program that shuffles addresses, then runs another: for the benches.
+    pub const PROGRAM_SHUFFLE: &str = "octroi_shuffle";
+    /// `ProgramArray`: where the shuffle goes on. Never pinned.
+    pub const PROBES: &str = "PROBES";
     /// `Array<Control>`, one entry.
     pub const CONTROL: &str = "CONTROL";
     /// `Array<[u16; 256]>`: see [`crate::atlas`].

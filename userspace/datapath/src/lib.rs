@@ -40,7 +40,7 @@ pub use flows::{Rewritten, VerdictChange};
 pub use load::{Datapath, LoadOptions, LoadReport};
 pub use object::{OBJECT_VERSIONS, object};
 pub use ring::{EventRing, SampleRecord, SampleRing};
-pub use run::{Program, RunReport};
+pub use run::{Program, RunReport, Shuffle};
 pub use switch::Applied;
 
 /// Where pins stand when nothing else is said.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray};
+use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, ProgramArray};
 use aya::programs::{ProgramError, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use octroi_abi::control::Control;
@@ -85,6 +85,7 @@ pub struct Datapath {
     pub(crate) events: Option<MapData>,
     pub(crate) samples: Option<MapData>,
     pub(crate) counters: PerCpuArray<MapData, u64>,
+    pub(crate) probes: ProgramArray<MapData>,
 }
 
 impl fmt::Debug for Datapath {
@@ -142,6 +143,7 @@ impl Datapath {
             events: Some(data(&mut ebpf, name::EVENTS)?),
             samples: Some(data(&mut ebpf, name::SAMPLES)?),
             counters: typed(&mut ebpf, name::COUNTERS, PerCpuArray::try_from)?,
+            probes: typed(&mut ebpf, name::PROBES, ProgramArray::try_from)?,
             programs: ebpf,
             report: LoadReport {
                 adopted_maps,
@@ -150,6 +152,7 @@ impl Datapath {
             pins,
         };
         datapath.load_programs()?;
+        datapath.fill_probes()?;
         Ok(datapath)
     }
 
@@ -166,6 +169,7 @@ impl Datapath {
             name::PROGRAM_REWRITE,
             name::PROGRAM_NOOP,
             name::PROGRAM_LOOKUP,
+            name::PROGRAM_SHUFFLE,
         ] {
             let program = self.xdp(name)?;
             program.load().map_err(|source| refused(name, source))?;

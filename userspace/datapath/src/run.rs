@@ -23,7 +23,40 @@ pub enum Program {
     Noop,
     /// XDP: one look-up of the destination.
     Lookup,
+    /// XDP: random addresses, then one of the others (see [`Shuffle`]).
+    Shuffle,
 }
+
+/// Parameters of [`Program::Shuffle`]: they stand at the start of the payload of an untagged UDP
+/// frame without IP options.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shuffle {
+    /// Bits of the source to replace: of an IPv4 address, or of the last 32 of an IPv6 address.
+    /// In network byte order.
+    pub source_mask: [u8; 4],
+    /// Bits of the destination to replace: of an IPv4 address, or of bytes 2 to 5 of an IPv6
+    /// address.
+    pub destination_mask: [u8; 4],
+    /// What runs afterwards: `Noop`, `Outbound` or `Lookup`.
+    pub then: Program,
+}
+
+impl Shuffle {
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> [u8; 12] {
+        let slot = PROBES.iter().position(|program| *program == self.then);
+        let slot = slot.and_then(|slot| u32::try_from(slot).ok()).unwrap_or(u32::MAX);
+        let mut payload = [0; 12];
+        payload[0..4].copy_from_slice(&self.source_mask);
+        payload[4..8].copy_from_slice(&self.destination_mask);
+        payload[8..12].copy_from_slice(&slot.to_ne_bytes());
+        payload
+    }
+}
+
+/// Slots of the `PROBES` map.
+const PROBES: [Program; 3] = [Program::Noop, Program::Outbound, Program::Lookup];
 
 impl Program {
     fn name(self) -> &'static str {
@@ -32,6 +65,7 @@ impl Program {
             Self::Reply => name::PROGRAM_REPLY,
             Self::Noop => name::PROGRAM_NOOP,
             Self::Lookup => name::PROGRAM_LOOKUP,
+            Self::Shuffle => name::PROGRAM_SHUFFLE,
         }
     }
 }
@@ -48,6 +82,23 @@ pub struct RunReport {
 }
 
 impl Datapath {
+    /// Gives the shuffle its ways on.
+    pub(crate) fn fill_probes(&mut self) -> Result<(), DatapathError> {
+        for (slot, program) in (0_u32..).zip(PROBES) {
+            let name = program.name();
+            let loaded = self.xdp(name)?;
+            let fd = loaded.fd().and_then(|fd| Ok(fd.try_clone()?));
+            let fd = fd.map_err(|source| DatapathError::Program {
+                program: name,
+                source: Box::new(source),
+            })?;
+            self.probes
+                .set(slot, &fd, 0)
+                .map_err(|error| DatapathError::map("fill", name::PROBES, error))?;
+        }
+        Ok(())
+    }
+
     /// Runs a program `repeat` times on one frame (Ethernet header first; at least 14 bytes, at
     /// most a page less some headroom).
     ///
