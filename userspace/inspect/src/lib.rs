@@ -15,5 +15,7 @@ pub mod flow;
 pub mod name;
 pub mod packet;
 pub mod survey;
+#[cfg(test)]
+mod testing;
 
 pub use community::{community_id, community_id_of};

@@ -177,3 +177,6 @@ impl Order {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

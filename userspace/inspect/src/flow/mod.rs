@@ -67,3 +67,6 @@ fn address(bytes: [u8; 16], family: u8) -> IpAddr {
         _ => IpAddr::V6(address),
     }
 }
+
+#[cfg(test)]
+mod tests;

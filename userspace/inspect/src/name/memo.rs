@@ -71,6 +71,16 @@ impl Memo {
         sides + self.quic.as_ref().map_or(0, |quic| quic.held())
     }
 
+    /// Lets go of all bytes held.
+    pub(super) fn let_go(&mut self) {
+        for side in &mut self.sides {
+            if side.held() > 0 {
+                *side = Side::Middle;
+            }
+        }
+        self.quic = None;
+    }
+
     fn is_incomplete(&self) -> bool {
         self.sides
             .iter()

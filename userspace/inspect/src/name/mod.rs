@@ -146,3 +146,6 @@ impl AppProtocol {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -32,7 +32,6 @@ const MAX_MPLS_LABELS: usize = 8;
 
 /// Ethertypes that pnet has no name for.
 mod ethertype {
-    pub(super) const QINQ_9100: u16 = 0x9100;
     pub(super) const MPLS_UNICAST: u16 = 0x8847;
     pub(super) const MPLS_MULTICAST: u16 = 0x8848;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
@@ -109,12 +108,14 @@ pub(super) fn by_ethertype(kind: u16, rest: &[u8], tags: u8) -> Result<Network<'
     const IPV6: u16 = EtherTypes::Ipv6.0;
     const ARP: u16 = EtherTypes::Arp.0;
     const VLAN: u16 = EtherTypes::Vlan.0;
+    // IEEE 802.1ad; and the number vendors used before it.
+    const PROVIDER_BRIDGE: u16 = EtherTypes::PBridge.0;
     const QINQ: u16 = EtherTypes::QinQ.0;
     match kind {
         IPV4 => Ok(Network::V4(rest)),
         IPV6 => Ok(Network::V6(rest)),
         ARP => Ok(Network::Link(rest)),
-        VLAN | QINQ | ethertype::QINQ_9100 if tags < MAX_VLAN_TAGS => {
+        VLAN | PROVIDER_BRIDGE | QINQ if tags < MAX_VLAN_TAGS => {
             let tag = VlanPacket::new(rest).ok_or(Opaque::Truncated)?;
             by_ethertype(tag.get_ethertype().0, &rest[VLAN_BYTES..], tags + 1)
         }

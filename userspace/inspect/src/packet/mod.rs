@@ -188,3 +188,6 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes(array(bytes, at))
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,28 @@ use sha2::Sha256;
 use super::header::Initial;
 use super::version::Scheme;
 
+/// Key, initialization vector and header key of the client's Initial packets.
+pub(super) struct Secrets {
+    pub(super) key: [u8; 16],
+    pub(super) iv: [u8; 12],
+    pub(super) header: [u8; 16],
+}
+
+impl Secrets {
+    /// Derives them from the connection identifier that the client chose for the server.
+    pub(super) fn of_client(scheme: &Scheme, destination: &[u8]) -> Self {
+        let initial = Hkdf::<Sha256>::new(Some(&scheme.salt), destination);
+        let secret: [u8; 32] = expand(&initial, b"client in");
+        // A secret of 32 bytes is a pseudorandom key of SHA-256: this cannot fail.
+        let client = Hkdf::<Sha256>::from_prk(&secret).unwrap_or(initial);
+        Self {
+            key: expand(&client, scheme.key_label),
+            iv: expand(&client, scheme.iv_label),
+            header: expand(&client, scheme.header_label),
+        }
+    }
+}
+
 /// Keys of the client's Initial packets of one connection.
 pub(super) struct Keys {
     seal: Aes128Gcm,
@@ -18,18 +40,13 @@ pub(super) struct Keys {
 }
 
 impl Keys {
-    /// Derives the keys from the connection identifier that the client chose for the server.
+    /// See [`Secrets::of_client`].
     pub(super) fn of_client(scheme: &Scheme, destination: &[u8]) -> Self {
-        let initial = Hkdf::<Sha256>::new(Some(&scheme.salt), destination);
-        let secret: [u8; 32] = expand(&initial, b"client in");
-        // A secret of 32 bytes is a pseudorandom key of SHA-256: this cannot fail.
-        let client = Hkdf::<Sha256>::from_prk(&secret).unwrap_or(initial);
-        let key: [u8; 16] = expand(&client, scheme.key_label);
-        let header: [u8; 16] = expand(&client, scheme.header_label);
+        let secrets = Secrets::of_client(scheme, destination);
         Self {
-            seal: Aes128Gcm::new(&key.into()),
-            iv: expand(&client, scheme.iv_label),
-            header: Aes128::new(&header.into()),
+            seal: Aes128Gcm::new(&secrets.key.into()),
+            iv: secrets.iv,
+            header: Aes128::new(&secrets.header.into()),
         }
     }
 

@@ -150,3 +150,6 @@ impl Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

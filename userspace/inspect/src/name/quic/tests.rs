@@ -1,0 +1,222 @@
+use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::aes::Aes128;
+use aes_gcm::aes::cipher::BlockCipherEncrypt;
+use aes_gcm::{Aes128Gcm, Nonce};
+use proptest::prelude::*;
+
+use super::keys::Secrets;
+use super::*;
+use crate::testing::hello_message;
+
+const V1: u32 = 1;
+const V2: u32 = 0x6b33_43cf;
+
+fn variable(value: usize) -> Vec<u8> {
+    u32::try_from(value | 0x8000_0000)
+        .unwrap()
+        .to_be_bytes()
+        .to_vec()
+}
+
+fn crypto(offset: usize, bytes: &[u8]) -> Vec<u8> {
+    let mut frame = vec![6];
+    frame.extend(variable(offset));
+    frame.extend(variable(bytes.len()));
+    frame.extend_from_slice(bytes);
+    frame
+}
+
+/// A client's Initial packet, sealed under the keys of `chosen` and sent to `destination`.
+fn seal(version: u32, chosen: &[u8], destination: &[u8], number: u8, frames: &[u8]) -> Vec<u8> {
+    let known = version::version(version).unwrap();
+    let secrets = Secrets::of_client(known.schemes[0], chosen);
+    let mut packet = vec![0xc0 | known.initial_type << 4];
+    packet.extend(version.to_be_bytes());
+    packet.push(u8::try_from(destination.len()).unwrap());
+    packet.extend_from_slice(destination);
+    packet.extend([0, 0]);
+    let mut plain = frames.to_vec();
+    plain.resize(plain.len().max(64), 0);
+    packet.extend(variable(1 + plain.len() + 16));
+    let number_at = packet.len();
+    packet.push(number);
+    let mut nonce = secrets.iv;
+    nonce[11] ^= number;
+    let sealed = Aes128Gcm::new(&secrets.key.into())
+        .encrypt(
+            &Nonce::from(nonce),
+            Payload {
+                msg: &plain,
+                aad: &packet,
+            },
+        )
+        .unwrap();
+    packet.extend(sealed);
+    let sample: [u8; 16] = packet[number_at + 4..number_at + 20].try_into().unwrap();
+    let mut mask = sample.into();
+    Aes128::new(&secrets.header.into()).encrypt_block(&mut mask);
+    packet[0] ^= mask[0] & 0x0f;
+    packet[number_at] ^= mask[1];
+    packet
+}
+
+fn name(read: Read) -> Option<String> {
+    match read {
+        Read::Hello(hello) => hello.name,
+        _ => None,
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
+}
+
+/// RFC 9001 appendix A.1 and RFC 9369 appendix A.1.
+#[test]
+fn published_keys() {
+    let cases = [
+        (
+            V1,
+            "1f369613dd76d5467730efcbe3b1a22d",
+            "fa044b2f42a3fd3b46fb255c",
+            "9f50449e04a0e810283a1e9933adedd2",
+        ),
+        (
+            V2,
+            "8b1a0bc121284290a29e0971b5cd045d",
+            "91f73e2351d8fa91660e909f",
+            "45b95e15235d6f45a6b19cbcb0294ba9",
+        ),
+    ];
+    for (number, key, iv, header) in cases {
+        let scheme = version::version(number).unwrap().schemes[0];
+        let secrets = Secrets::of_client(scheme, &hex("8394c8f03e515708"));
+        assert_eq!(secrets.key[..], hex(key));
+        assert_eq!(secrets.iv[..], hex(iv));
+        assert_eq!(secrets.header[..], hex(header));
+    }
+}
+
+#[test]
+fn a_hello_in_one_packet() {
+    let message = hello_message(Some("www.example.org"), &["h3"], true, 0);
+    for number in [V1, V2, 0xff00_001d, 0xff00_001b, 0xface_b001, 0x1a2a_3a4a] {
+        let packet = seal(number, b"chosen-id", b"chosen-id", 0, &crypto(0, &message));
+        let mut connection = Connection::default();
+        let Read::Hello(hello) = connection.read(&packet, 65_536) else {
+            panic!("{number:#x}")
+        };
+        assert_eq!(hello.name.as_deref(), Some("www.example.org"));
+        assert_eq!(hello.alpn, ["h3"]);
+        assert!(hello.ech);
+        assert!(
+            matches!(connection.read(&packet, 65_536), Read::Nothing),
+            "told once"
+        );
+    }
+}
+
+#[test]
+fn a_hello_over_packets_frames_and_coalesced() {
+    let message = hello_message(Some("late.example.org"), &[], false, 1500);
+    let (head, tail) = message.split_at(900);
+    // The client goes on with the identifier that the server chose; the keys stay.
+    let first = [crypto(400, &head[400..]), vec![1], crypto(0, &head[..400])].concat();
+    let first = seal(V1, b"12345678", b"12345678", 0, &first);
+    let second = seal(V1, b"12345678", b"server", 1, &crypto(900, tail));
+    for datagrams in [
+        vec![first.clone(), second.clone()],
+        vec![[first.clone(), second.clone()].concat()],
+    ] {
+        let mut connection = Connection::default();
+        let mut found = None;
+        for datagram in &datagrams {
+            found = name(connection.read(datagram, 65_536)).or(found);
+        }
+        assert_eq!(found.as_deref(), Some("late.example.org"));
+    }
+}
+
+#[test]
+fn after_a_retry_the_keys_are_new() {
+    let message = hello_message(Some("retry.example.org"), &[], false, 300);
+    let mut connection = Connection::default();
+    let half = seal(V1, b"original", b"original", 0, &crypto(0, &message[..200]));
+    assert!(matches!(connection.read(&half, 65_536), Read::Nothing));
+    assert!(connection.is_incomplete());
+    let again = seal(V1, b"fromretry", b"fromretry", 1, &crypto(0, &message));
+    assert_eq!(
+        name(connection.read(&again, 65_536)).as_deref(),
+        Some("retry.example.org")
+    );
+}
+
+#[test]
+fn what_does_not_decrypt_gives_no_name() {
+    let message = hello_message(Some("www.example.org"), &[], false, 0);
+    let good = seal(V1, b"chosen-id", b"chosen-id", 0, &crypto(0, &message));
+    for at in 0..good.len() {
+        let mut bad = good.clone();
+        bad[at] ^= 0x10;
+        assert!(
+            name(Connection::default().read(&bad, 65_536)).is_none(),
+            "byte {at}"
+        );
+    }
+    for length in 0..good.len() {
+        assert!(name(Connection::default().read(&good[..length], 65_536)).is_none());
+    }
+    let mut unknown = good.clone();
+    unknown[1..5].copy_from_slice(&0xdead_beef_u32.to_be_bytes());
+    assert!(matches!(
+        Connection::default().read(&unknown, 65_536),
+        Read::UnknownVersion
+    ));
+    assert!(matches!(
+        Connection::default().read(&good, 10),
+        Read::TooLong
+    ));
+}
+
+#[test]
+fn hellos_of_google_in_the_clear() {
+    let mut hello = b"CHLO\x02\0\0\0".to_vec();
+    hello.extend(b"PAD\0\x04\0\0\0SNI\0\x13\0\0\0");
+    hello.extend(b"----www.example.org");
+    let mut old = vec![0x09, 1, 2, 3, 4, 5, 6, 7, 8];
+    old.extend(b"Q043\x01");
+    old.extend([0; 12]);
+    old.extend([0xa0, 1, 4, 0]);
+    let mut long = vec![0xc3];
+    long.extend(b"Q046\x50");
+    long.extend([0; 8 + 4 + 12]);
+    long.extend([0xa0, 1, 4, 0]);
+    for head in [old, long] {
+        let datagram = [head, hello.clone()].concat();
+        assert!(may_be(&datagram));
+        let found = name(Connection::default().read(&datagram, 65_536));
+        assert_eq!(found.as_deref(), Some("www.example.org"));
+        for length in 0..datagram.len() {
+            Connection::default().read(&datagram[..length], 65_536);
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), start in 0_usize..4) {
+        let starts: [&[u8]; 4] = [&[], &[0xc0, 0, 0, 0, 1, 8], b"\xc3Q046\x50", b"\x09aaaaaaaaQ043CHLO"];
+        let datagram = [starts[start], &bytes].concat();
+        Connection::default().read(&datagram, 65_536);
+    }
+
+    #[test]
+    fn frames_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+        for style in [version::Frames::Ietf, version::Frames::Google] {
+            let _ = frames::each_crypto(&bytes, style, |_, _| Ok(()));
+        }
+    }
+}
