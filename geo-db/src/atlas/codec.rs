@@ -113,19 +113,33 @@ impl<'a> Cutter<'a> {
 
     #[inline]
     fn number_u64(&mut self) -> Result<u64, String> {
-        // Most numbers are one byte.
-        if let Some((&first, rest)) = self.bytes.split_first()
-            && first < 0x80
-        {
-            self.bytes = rest;
-            return Ok(u64::from(first));
+        // Nearly all numbers are one or two bytes.
+        match *self.bytes {
+            [first @ 0..=0x7f, ref rest @ ..] => {
+                self.bytes = rest;
+                Ok(u64::from(first))
+            }
+            [first, second @ 0..=0x7f, ref rest @ ..] => {
+                self.bytes = rest;
+                Ok(u64::from(first & 0x7f) | (u64::from(second) << 7))
+            }
+            _ => {
+                let wide = self.long_number()?;
+                u64::try_from(wide).map_err(|_| "a number is too large".to_owned())
+            }
         }
-        let wide = self.number_u128()?;
-        u64::try_from(wide).map_err(|_| "a number is too large".to_owned())
     }
 
     #[inline]
     fn number_u128(&mut self) -> Result<u128, String> {
+        if let [first @ 0..=0x7f, rest @ ..] = self.bytes {
+            self.bytes = rest;
+            return Ok(u128::from(*first));
+        }
+        self.long_number()
+    }
+
+    fn long_number(&mut self) -> Result<u128, String> {
         let mut value = 0_u128;
         for shift in (0..128).step_by(7) {
             let byte = self.byte()?;

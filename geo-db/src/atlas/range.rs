@@ -225,7 +225,11 @@ impl<A: Address, V: Copy + Eq + Default> Partition<A, V> {
             at = match (next_start, after) {
                 (Some(start), Some(after)) => start.min(after),
                 (Some(next), None) | (None, Some(next)) => next,
-                (None, None) => return out,
+                (None, None) => {
+                    out.starts.shrink_to_fit();
+                    out.values.shrink_to_fit();
+                    return out;
+                }
             };
         }
     }
