@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Most diagnostics that are kept; a file that is not a policy at all would have thousands.
+/// Most diagnostics that are told; a file that is not a policy at all would have thousands. One
+/// more says that there are others.
 pub const MAX_DIAGNOSTICS: usize = 200;
 
 /// One finding about a policy file.
@@ -122,9 +123,14 @@ impl<'t> Reporter<'t> {
             file: self.file.to_owned(),
             line,
             column,
-            what,
-            remedy,
+            what: cut(what),
+            remedy: cut(remedy),
         }
+    }
+
+    /// Whether no more errors are taken: looking for them is a waste.
+    pub(crate) fn is_full(&self) -> bool {
+        self.errors.len() > MAX_DIAGNOSTICS
     }
 
     pub(crate) fn error(
@@ -133,9 +139,17 @@ impl<'t> Reporter<'t> {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) {
-        if self.errors.len() < MAX_DIAGNOSTICS {
-            let found = self.diagnostic(offset, what.into(), remedy.into());
-            self.errors.push((offset, found));
+        match self.errors.len() {
+            ..MAX_DIAGNOSTICS => {
+                let found = self.diagnostic(offset, what.into(), remedy.into());
+                self.errors.push((offset, found));
+            }
+            MAX_DIAGNOSTICS => {
+                let what = "there are more errors than are told here".to_owned();
+                let found = self.diagnostic(offset, what, "correct the others first".to_owned());
+                self.errors.push((usize::MAX, found));
+            }
+            _ => {}
         }
     }
 
@@ -161,6 +175,16 @@ impl<'t> Reporter<'t> {
     }
 }
 
+/// A message quotes the file, and the file can be one long word.
+fn cut(mut text: String) -> String {
+    const LONGEST: usize = 400;
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
+}
+
 fn in_order(mut found: Vec<(Offset, Diagnostic)>) -> Diagnostics {
     found.sort_by_key(|(offset, _)| *offset);
     Diagnostics(
@@ -174,7 +198,11 @@ fn in_order(mut found: Vec<(Offset, Diagnostic)>) -> Diagnostics {
 /// The remedy for a word that is not known: the nearest known one, or all of them when few.
 pub(crate) fn did_you_mean<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> String {
     const LISTED: usize = 14;
+    const LONGEST: usize = 100;
     let known: Vec<&str> = known.collect();
+    if word.len() > LONGEST {
+        return "no known word is that long".to_owned();
+    }
     let lower = word.to_lowercase();
     let nearest = known
         .iter()

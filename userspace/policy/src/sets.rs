@@ -116,7 +116,7 @@ impl Prefixes {
 }
 
 /// One host name, or all names below one.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct NamePattern {
     /// Lower case, no trailing dot, without the `*.`.
     pub name: String,

@@ -92,3 +92,50 @@ proptest! {
         survives(&changed.join(" "));
     }
 }
+
+/// Whatever fills a file of the largest size: refused, with a bounded number of short messages.
+#[test]
+fn large_garbage_is_refused_in_few_words() {
+    let head =
+        "[policy]\nname = \"p\"\nmode = \"enforce\"\ndefault = \"block\"\n[[rule]]\nid = \"r\"\n";
+    let room = octroi_policy::MAX_FILE_BYTES - head.len() - 100;
+    let filled = |piece: &str| piece.repeat(room / piece.len());
+    let cases = [
+        filled("["),
+        filled("a"),
+        filled("\"\n"),
+        filled("a = 1\n"),
+        format!("{head}{} = 1\n", filled("k")),
+        format!("{head}verdict = \"{}\"\n", filled("k")),
+        format!("{head}asn = [{}]\n", filled("7, ")),
+        format!("{head}ports = [{}]\n", filled("80,")),
+        format!("{head}service = [{}]\n", filled("\"x\",")),
+        format!(
+            "{head}operator = [{}]\n",
+            (0..90_000)
+                .map(|n| format!("\"x{n}\","))
+                .collect::<String>()
+        ),
+        format!(
+            "{head}{}",
+            (0..60_000)
+                .map(|n| format!("x{n} = 1\n"))
+                .collect::<String>()
+        ),
+        format!("{head}{}", filled("[[rule]]\n")),
+    ];
+    let catalogue = Catalogue::embedded().unwrap();
+    for text in cases {
+        let errors = Policy::parse(&text, "large.toml", &catalogue).unwrap_err();
+        assert!(
+            !errors.is_empty() && errors.0.len() <= 201,
+            "{}",
+            errors.0.len()
+        );
+        assert!(
+            errors
+                .iter()
+                .all(|error| error.to_string().chars().count() < 1_000)
+        );
+    }
+}

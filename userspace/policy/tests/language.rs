@@ -92,7 +92,7 @@ const REFUSED_CONDITIONS: &[(&str, &str)] = &[
     ),
     (
         "asn = [8075, 8075]",
-        "12:14: asn names 8075 twice (remove one)",
+        "12:14: asn names 8075 twice (remove one of them)",
     ),
     (
         "prefix = [\"192.0.2.1/24\"]",

@@ -60,6 +60,10 @@ impl<'p> Cells<'p> {
             if standing.holds || standing.name_decides {
                 self.standings.push((number, standing));
             }
+            if standing.holds && standing.everywhere && !rule.shadow && zones_asked(rule).is_none()
+            {
+                break;
+            }
         }
     }
 

@@ -32,11 +32,14 @@ pub(crate) fn check(
 ) {
     nested_zones(policy, places, reporter);
     unused_zones(policy, places, reporter);
+    let last_pass = last_pass(policy);
     for (index, rule) in policy.rules.iter().enumerate() {
         let at = places.rules.get(index).copied().unwrap_or(0);
         ended_basis(rule, catalogue, at, reporter);
         forgeable(policy, rule, at, reporter);
-        unpresumed(policy, rule, index, at, reporter);
+        if last_pass > index {
+            unpresumed(rule, at, reporter);
+        }
     }
     if policy.rules.len() <= COMPARED {
         for (later, earlier) in cover::unreachable(policy, catalogue) {
@@ -142,9 +145,19 @@ fn forgeable(policy: &Policy, rule: &Rule, at: Offset, reporter: &mut Reporter<'
     }
 }
 
+/// Index of the last rule that lets destinations pass by their place alone; past the rules when the
+/// default passes, 0 when nothing does.
+fn last_pass(policy: &Policy) -> usize {
+    if !policy.default.stops() {
+        return policy.rules.len();
+    }
+    let passes = |rule: &Rule| !rule.verdict.stops() && !rule.shadow && is_about_place(rule);
+    policy.rules.iter().rposition(passes).unwrap_or(0)
+}
+
 /// A rule that stops by control, without a word on operators that are only presumed, while
 /// something after it lets them pass.
-fn unpresumed(policy: &Policy, rule: &Rule, index: usize, at: Offset, reporter: &mut Reporter<'_>) {
+fn unpresumed(rule: &Rule, at: Offset, reporter: &mut Reporter<'_>) {
     let implied = [
         ControlBasis::Service,
         ControlBasis::Operator,
@@ -153,16 +166,7 @@ fn unpresumed(policy: &Policy, rule: &Rule, index: usize, at: Offset, reporter: 
     let silent = rule.conditions.iter().any(
         |condition| matches!(condition, Condition::ControlBasis(basis) if basis[..] == implied),
     );
-    let asks_control = |rule: &Rule| {
-        let mut conditions = rule.conditions.iter();
-        conditions.any(|condition| matches!(condition, Condition::ControlBasis(_)))
-    };
-    let mut later = policy.rules.iter().skip(index + 1);
-    let passes = !policy.default.stops()
-        || later.any(|later| {
-            !later.verdict.stops() && !later.shadow && is_about_place(later, asks_control)
-        });
-    if silent && rule.verdict.stops() && passes {
+    if silent && rule.verdict.stops() {
         reporter.warning(
             at,
             format!(
@@ -177,12 +181,13 @@ fn unpresumed(policy: &Policy, rule: &Rule, index: usize, at: Offset, reporter: 
 }
 
 /// Whether a rule looks at the place of Internet destinations and not at their control.
-fn is_about_place(rule: &Rule, asks_control: impl Fn(&Rule) -> bool) -> bool {
-    let narrow = rule.conditions.iter().any(|condition| {
+fn is_about_place(rule: &Rule) -> bool {
+    !rule.conditions.iter().any(|condition| {
         matches!(
             condition,
             Condition::Special(_)
                 | Condition::Prefix(_)
+                | Condition::ControlBasis(_)
                 | Condition::To(_)
                 | Condition::Asn(_)
                 | Condition::Operator(_)
@@ -192,6 +197,5 @@ fn is_about_place(rule: &Rule, asks_control: impl Fn(&Rule) -> bool) -> bool {
                 | Condition::Sovereign(_)
                 | Condition::Qualification(_)
         )
-    });
-    !narrow && !asks_control(rule)
+    })
 }

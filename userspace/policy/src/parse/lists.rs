@@ -1,5 +1,6 @@
 //! The lists of a rule: countries and groups, ids, prefixes, names, numbers, ports.
 
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ impl Reader<'_, '_> {
     pub(super) fn places(&mut self, value: &Value<'_>, key: &str) -> Places {
         let mut places = Places::default();
         for item in values::strings(&mut self.reporter, value, key) {
+            if self.reporter.is_full() {
+                break;
+            }
             let (unwanted, place) = values::negation(item);
             let country = CountryCode::from_str(place.text)
                 .ok()
@@ -65,6 +69,9 @@ impl Reader<'_, '_> {
     pub(super) fn words(&mut self, value: &Value<'_>, key: &str, known: &[&str]) -> Words {
         let mut words = Words::default();
         for item in values::strings(&mut self.reporter, value, key) {
+            if self.reporter.is_full() {
+                break;
+            }
             let (unwanted, word) = values::negation(item);
             if !known.contains(&word.text) {
                 self.reporter.error(
@@ -90,6 +97,9 @@ impl Reader<'_, '_> {
     pub(super) fn zone_set(&mut self, value: &Value<'_>, key: &str, none: bool) -> ZoneSet {
         let (mut wanted, mut unwanted) = (0u64, 0u64);
         for item in values::strings(&mut self.reporter, value, key) {
+            if self.reporter.is_full() {
+                break;
+            }
             let (negated, name) = values::negation(item);
             let number = match self.zones.get(name.text) {
                 Some(&number) => number,
@@ -115,19 +125,18 @@ impl Reader<'_, '_> {
     /// `prefix`.
     pub(super) fn prefixes(&mut self, value: &Value<'_>, key: &str) -> Prefixes {
         let mut prefixes = Prefixes::default();
+        let mut seen = HashSet::new();
         for item in values::strings(&mut self.reporter, value, key) {
             let (unwanted, text) = values::negation(item);
-            if let Some(prefix) = zone::prefix(&mut self.reporter, text, key) {
-                let list = if unwanted {
-                    &mut prefixes.unwanted
-                } else {
-                    &mut prefixes.wanted
-                };
-                if list.contains(&prefix) {
-                    values::twice(&mut self.reporter, text, key);
-                } else {
-                    list.push(prefix);
-                }
+            let Some(prefix) = zone::prefix(&mut self.reporter, text, key) else {
+                continue;
+            };
+            if !seen.insert(prefix) {
+                values::twice(&mut self.reporter, text, key);
+            } else if unwanted {
+                prefixes.unwanted.push(prefix);
+            } else {
+                prefixes.wanted.push(prefix);
             }
         }
         prefixes.wanted.sort_unstable();
@@ -138,20 +147,18 @@ impl Reader<'_, '_> {
     /// `name`: host names, `*.` for all below one.
     pub(super) fn names(&mut self, value: &Value<'_>, key: &str) -> Names {
         let mut names = Names::default();
+        let mut seen = HashSet::new();
         for item in values::strings(&mut self.reporter, value, key) {
             let (unwanted, text) = values::negation(item);
             let Some(pattern) = self.name_pattern(text) else {
                 continue;
             };
-            let list = if unwanted {
-                &mut names.unwanted
-            } else {
-                &mut names.wanted
-            };
-            if list.contains(&pattern) {
+            if !seen.insert(pattern.clone()) {
                 values::twice(&mut self.reporter, text, key);
+            } else if unwanted {
+                names.unwanted.push(pattern);
             } else {
-                list.push(pattern);
+                names.wanted.push(pattern);
             }
         }
         names
@@ -186,7 +193,7 @@ impl Reader<'_, '_> {
 
     /// `asn`.
     pub(super) fn asns(&mut self, value: &Value<'_>, key: &str) -> Vec<u32> {
-        let mut asns = Vec::new();
+        let mut asns = BTreeSet::new();
         for item in values::list(&mut self.reporter, value, key).unwrap_or_default() {
             let at = item.span().start;
             let number = match item.get_ref() {
@@ -201,15 +208,14 @@ impl Reader<'_, '_> {
                     format!("{key} holds {}", shown(item)),
                     "the number of an autonomous system is expected, such as 8075",
                 ),
-                Some(number) if asns.contains(&number) => {
-                    self.reporter
-                        .error(at, format!("{key} names {number} twice"), "remove one");
+                Some(number) if !asns.insert(number) => {
+                    let what = format!("{key} names {number} twice");
+                    self.reporter.error(at, what, "remove one of them");
                 }
-                Some(number) => asns.push(number),
+                Some(_) => {}
             }
         }
-        asns.sort_unstable();
-        asns
+        asns.into_iter().collect()
     }
 
     /// `protocol`: names or numbers; `icmp` is ICMP of both families.
@@ -247,7 +253,7 @@ impl Reader<'_, '_> {
 
     /// `ports`: numbers and ranges. Neighbours are merged; an overlap is an error.
     pub(super) fn ports(&mut self, value: &Value<'_>, key: &str) -> Vec<(u16, u16)> {
-        let mut ranges: Vec<(u16, u16)> = Vec::new();
+        let mut ranges: BTreeMap<u16, u16> = BTreeMap::new();
         for item in values::list(&mut self.reporter, value, key).unwrap_or_default() {
             let at = item.span().start;
             let text = match item.get_ref() {
@@ -270,14 +276,17 @@ impl Reader<'_, '_> {
                 let what = format!("{key}: the range {low}-{high} is inverted");
                 self.reporter
                     .error(at, what, format!("write \"{high}-{low}\""));
-            } else if let Some(&(a, b)) = ranges.iter().find(|&&(a, b)| low <= b && a <= high) {
+                continue;
+            }
+            // Ranges stand apart: only the last one that begins before this one ends can overlap.
+            let before = ranges.range(..=high).next_back().map(|(&a, &b)| (a, b));
+            if let Some((a, b)) = before.filter(|&(_, b)| low <= b) {
                 let what = format!("{key}: {} overlaps {}", range(low, high), range(a, b));
                 self.reporter.error(at, what, "name each port once");
             } else {
-                ranges.push((low, high));
+                ranges.insert(low, high);
             }
         }
-        ranges.sort_unstable();
         let mut merged: Vec<(u16, u16)> = Vec::new();
         for (low, high) in ranges {
             match merged.last_mut() {

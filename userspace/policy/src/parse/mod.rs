@@ -277,6 +277,9 @@ impl Reader<'_, '_> {
         let mut rules: Vec<Rule> = Vec::new();
         let mut lines: HashMap<String, usize> = HashMap::new();
         for &(at, table) in tables {
+            if self.reporter.is_full() {
+                break;
+            }
             let Some(rule) = self.rule(at, table) else {
                 continue;
             };

@@ -1,5 +1,7 @@
 //! Typed reading of TOML values, each failure told with its place.
 
+use std::collections::HashMap;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -35,6 +37,9 @@ pub(super) fn check_keys(
     known: &[&str],
 ) {
     for key in table.keys() {
+        if reporter.is_full() {
+            return;
+        }
         let name = key.get_ref().as_ref();
         if !known.contains(&name) {
             reporter.error(
@@ -141,19 +146,20 @@ pub(super) fn strings<'v>(
     key: &str,
 ) -> Vec<Text<'v>> {
     let mut found: Vec<Text<'v>> = Vec::new();
+    let mut seen: HashMap<&'v str, &'v str> = HashMap::new();
     for item in list(reporter, value, key).unwrap_or_default() {
+        if reporter.is_full() {
+            break;
+        }
         let Some(text) = string(reporter, item, &format!("an item of {key}")) else {
             continue;
         };
-        let bare = |text: &'v str| text.strip_prefix('!').unwrap_or(text);
-        match found
-            .iter()
-            .find(|earlier| bare(earlier.text) == bare(text.text))
-        {
-            Some(earlier) if earlier.text == text.text => twice(reporter, text, key),
+        let bare = text.text.strip_prefix('!').unwrap_or(text.text);
+        match seen.insert(bare, text.text) {
+            Some(earlier) if earlier == text.text => twice(reporter, text, key),
             Some(_) => reporter.error(
                 text.at,
-                format!("{key} names \"{}\" and its negation", bare(text.text)),
+                format!("{key} names \"{bare}\" and its negation"),
                 "keep one of them",
             ),
             None => found.push(text),
