@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use octroi_tui::Options;
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
     let Some(socket) = arguments.next() else {

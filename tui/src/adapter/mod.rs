@@ -47,7 +47,7 @@ pub(crate) fn watch_request(wanted: &Wanted) -> api::WatchRequest {
 }
 
 fn sort(sort: Sort) -> api::Sort {
-    let key = match FLOW_SORTS.get(sort.column).copied() {
+    let key = match FLOW_SORTS.get(sort.column).map(|(name, _)| *name) {
         Some("AGE") => api::SortKey::Age,
         Some("VERDICT") => api::SortKey::Verdict,
         Some("DESTINATION") => api::SortKey::Destination,

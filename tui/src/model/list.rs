@@ -11,8 +11,8 @@ pub const HOLD_MS: u64 = 3_000;
 
 /// What a list can show.
 pub trait Row: Clone + PartialEq {
-    /// Names of the columns to sort by.
-    const SORTS: &'static [&'static str];
+    /// Names of the columns to sort by, and whether each begins with the greatest.
+    const SORTS: &'static [(&'static str, bool)];
 
     /// Identity.
     fn id(&self) -> &RowId;
@@ -288,26 +288,26 @@ impl<R: Row> List<R> {
         }
     }
 
-    /// Sorts by the next column.
+    /// Sorts by the next column, in that column's own direction.
     pub fn next_sort(&mut self) {
-        self.sort.column = (self.sort.column + 1) % R::SORTS.len().max(1);
-        self.release();
+        let column = (self.sort.column + 1) % R::SORTS.len().max(1);
+        self.choose_sort(column);
+    }
+
+    fn choose_sort(&mut self, column: usize) {
+        if let Some(&(_, descending)) = R::SORTS.get(column) {
+            self.sort = Sort { column, descending };
+            self.release();
+        }
     }
 
     /// Sorts by a column; the same column again turns the direction.
     pub fn sort_by(&mut self, column: usize) {
-        if column >= R::SORTS.len() {
-            return;
-        }
         if self.sort.column == column {
-            self.sort.descending = !self.sort.descending;
+            self.turn_sort();
         } else {
-            self.sort = Sort {
-                column,
-                descending: true,
-            };
+            self.choose_sort(column);
         }
-        self.release();
     }
 
     /// Turns the direction.

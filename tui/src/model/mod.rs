@@ -269,6 +269,14 @@ impl Model {
         .min()
     }
 
+    /// The moment the rows show: the server's now, or the beginning of the pause.
+    #[must_use]
+    pub fn shown_ms(&self) -> i64 {
+        self.frozen
+            .as_ref()
+            .map_or(self.now_ms, |frozen| frozen.since_ms)
+    }
+
     /// The rows to ask the daemon for.
     #[must_use]
     pub fn wanted(&self) -> Wanted {

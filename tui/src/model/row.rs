@@ -86,19 +86,20 @@ pub fn endpoint(address: IpAddr, port: u16) -> String {
     }
 }
 
-/// Columns by which flows are sorted, in the order `s` walks through.
-pub const FLOW_SORTS: [&str; 7] = [
-    "AGE",
-    "VERDICT",
-    "DESTINATION",
-    "HOST",
-    "CONTROL",
-    "UP",
-    "RATE",
+/// Columns by which flows are sorted, in the order `s` walks through, and whether each begins
+/// with the greatest.
+pub const FLOW_SORTS: [(&str, bool); 7] = [
+    ("AGE", false),
+    ("VERDICT", true),
+    ("DESTINATION", false),
+    ("HOST", false),
+    ("CONTROL", false),
+    ("UP", true),
+    ("RATE", true),
 ];
 
 impl Row for FlowRow {
-    const SORTS: &'static [&'static str] = &FLOW_SORTS;
+    const SORTS: &'static [(&'static str, bool)] = &FLOW_SORTS;
 
     fn id(&self) -> &RowId {
         &self.id
@@ -216,11 +217,18 @@ impl Severity {
     }
 }
 
-/// Columns by which alerts are sorted.
-pub const ALERT_SORTS: [&str; 6] = ["TIME", "SEV", "VERDICT", "DESTINATION", "RULE", "N"];
+/// Columns by which alerts are sorted, and whether each begins with the greatest.
+pub const ALERT_SORTS: [(&str, bool); 6] = [
+    ("TIME", true),
+    ("SEV", true),
+    ("VERDICT", true),
+    ("DESTINATION", false),
+    ("RULE", false),
+    ("N", true),
+];
 
 impl Row for AlertRow {
-    const SORTS: &'static [&'static str] = &ALERT_SORTS;
+    const SORTS: &'static [(&'static str, bool)] = &ALERT_SORTS;
 
     fn id(&self) -> &RowId {
         &self.id
@@ -274,11 +282,17 @@ impl JurisdictionRow {
     }
 }
 
-/// Columns by which jurisdictions are sorted.
-pub const JURISDICTION_SORTS: [&str; 5] = ["BYTES", "CONTROL", "HOST", "FLOWS", "STOPPED"];
+/// Columns by which jurisdictions are sorted, and whether each begins with the greatest.
+pub const JURISDICTION_SORTS: [(&str, bool); 5] = [
+    ("BYTES", true),
+    ("CONTROL", false),
+    ("HOST", false),
+    ("FLOWS", true),
+    ("STOPPED", true),
+];
 
 impl Row for JurisdictionRow {
-    const SORTS: &'static [&'static str] = &JURISDICTION_SORTS;
+    const SORTS: &'static [(&'static str, bool)] = &JURISDICTION_SORTS;
 
     fn id(&self) -> &RowId {
         &self.id

@@ -322,8 +322,8 @@ fn traffic(model: &Model, flow: &FlowRow) -> Section {
             "age",
             format!(
                 "{}  idle {}  {}",
-                span(model.now_ms - flow.started_ms),
-                span(model.now_ms - flow.last_ms),
+                span(model.shown_ms() - flow.started_ms),
+                span(model.shown_ms() - flow.last_ms),
                 flow.stage
             ),
         ),

@@ -70,7 +70,7 @@ pub(crate) fn nothing(model: &Model, what: &str) -> &'static str {
 fn cell(model: &Model, flow: &FlowRow, column: usize, look: Look) -> (String, Style) {
     let plain = Style::new();
     match column {
-        0 => (span(model.now_ms - flow.started_ms), plain),
+        0 => (span(model.shown_ms() - flow.started_ms), plain),
         1 => verdict_text(&flow.judgement, look),
         2 => (flow.zone.clone(), plain),
         3 => (inside(model, flow.source, flow.source_port), plain),

@@ -150,6 +150,10 @@ pub(crate) fn bar(
         let scroll = input.visual_scroll(room);
         let shown: String = input.value().chars().skip(scroll).collect();
         put(buffer, place, &shown, Style::new());
+        if shown.is_empty() {
+            let example = "  verdict:block,reject control:US !name:example.org";
+            put(buffer, place, example, look.quiet());
+        }
         if let Some((why, caret)) = &model.filter.error {
             let line = row(areas.titles, 0);
             let shift = caret.saturating_sub(scroll).min(room);

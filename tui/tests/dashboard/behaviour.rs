@@ -139,6 +139,7 @@ fn freezing_keeps_the_rows_and_thawing_takes_what_came() {
     assert_eq!(model.flows.len(), 10, "nothing changes, nothing expires");
     assert_eq!(model.frozen.as_ref().map(|frozen| frozen.updates), Some(2));
     assert!(model.now_ms > sample_now(), "the clock goes on");
+    assert_eq!(model.shown_ms(), sample_now(), "ages do not");
     press(&mut model, "f");
     assert_eq!(order(&model), [0, 1, 2]);
 }
@@ -264,6 +265,28 @@ fn sorting_flows_tells_the_daemon_which_come_first() {
     assert!(matches!(&effects[..], [Effect::Watch(wanted)] if wanted.sort == model.flows.sort()));
     press(&mut model, "2");
     assert_eq!(press(&mut model, "s"), []);
+}
+
+#[test]
+fn every_column_begins_in_its_own_direction() {
+    let mut model = ten();
+    press(&mut model, "s");
+    let strictness = |model: &Model| -> Vec<_> {
+        model
+            .flows
+            .iter()
+            .map(|flow| flow.judgement.verdict)
+            .collect()
+    };
+    assert!(
+        strictness(&model).is_sorted_by(|a, b| a >= b),
+        "blocked first"
+    );
+    press(&mut model, "S");
+    assert!(strictness(&model).is_sorted());
+    press(&mut model, "s");
+    let names: Vec<String> = model.flows.iter().map(FlowRow::destination_text).collect();
+    assert!(names.is_sorted(), "{names:?}");
 }
 
 #[test]
