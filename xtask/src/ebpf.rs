@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 struct Toolchain {
     rustc: PathBuf,
     /// Cargo's own arguments before `build` (a rustup toolchain).
-    toolchain: Option<String>,
+    channel: Option<String>,
     version: String,
     linker: String,
 }
@@ -89,7 +89,7 @@ impl Toolchain {
                 .with_context(|| format!("{DEBIAN_RUSTC} does not run"))?;
             return Ok(Self {
                 rustc,
-                toolchain: None,
+                channel: None,
                 version: version.trim().to_owned(),
                 linker,
             });
@@ -112,10 +112,10 @@ impl Toolchain {
         };
         let version = process::output(Command::new(&rustc).arg("--version"))
             .with_context(|| format!("{} does not run", rustc.display()))?;
-        let toolchain = Some("+nightly".to_owned());
+        let channel = Some("+nightly".to_owned());
         Ok(Self {
             rustc,
-            toolchain,
+            channel,
             version: version.trim().to_owned(),
             linker,
         })
@@ -200,12 +200,12 @@ fn build(toolchain: &Toolchain) -> Result<Vec<u8>> {
 
     // Crates must be unpacked before their directories can be named in the flags.
     let mut fetch = Command::new("cargo");
-    fetch.args(toolchain.toolchain.as_deref());
+    fetch.args(toolchain.channel.as_deref());
     fetch.args(["fetch", "--locked"]).current_dir(&sources);
     process::run(fetch.env("RUSTC", &toolchain.rustc))?;
 
     let mut cargo = Command::new("cargo");
-    cargo.args(toolchain.toolchain.as_deref());
+    cargo.args(toolchain.channel.as_deref());
     cargo
         .args([
             "build",
