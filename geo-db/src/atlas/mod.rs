@@ -4,6 +4,8 @@
 //! with the catalogue ([`join`]): each distinct profile becomes a class, each family a table from
 //! address to class. A corrected fact in the catalogue therefore needs no new data.
 
+mod address;
+mod claims;
 mod codec;
 mod dossier;
 mod error;
@@ -211,7 +213,7 @@ impl Atlas {
     /// Everything that is said of an address: by whom, since when, and what won.
     #[must_use]
     pub fn dossier(&self, address: IpAddr) -> Dossier {
-        dossier::compile(self, address)
+        claims::compile(self, address)
     }
 
     /// Both families in the shapes that the kernel programs walk.
