@@ -23,7 +23,7 @@ pub use reason::flow_reason;
 pub(crate) use reason::reason;
 
 /// Flows asked for: more than any screen shows, few enough for the socket.
-const FLOWS_WANTED: u32 = 1_000;
+const FLOWS_WANTED: u32 = 500;
 /// Milliseconds between updates.
 const INTERVAL_MS: u32 = 1_000;
 

@@ -40,7 +40,13 @@ fn program() -> PathBuf {
     if path.ends_with("deps") {
         path.pop();
     }
-    path.join("examples").join("dashboard")
+    let path = path.join("examples").join("dashboard");
+    assert!(
+        path.exists(),
+        "{} is not built: run `cargo build -p octroi-tui --examples`",
+        path.display()
+    );
+    path
 }
 
 impl Session {
