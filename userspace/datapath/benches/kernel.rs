@@ -4,7 +4,7 @@
 //! "uniform": another one each time, drawn by a program in front (its own cost is in its floor).
 //! Needs root. Takes about fifteen seconds.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/kernel/common/mod.rs"]
 mod common;
 
 use std::time::Instant;

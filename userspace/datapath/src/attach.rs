@@ -125,7 +125,7 @@ impl Datapath {
             }),
             Err(error) => {
                 if outbound != Attachment::Replaced {
-                    remove_if_there(&outbound_pin)?;
+                    take_off(&outbound_pin)?;
                 }
                 Err(error)
             }
@@ -162,7 +162,7 @@ impl Datapath {
             );
             return Ok(Attachment::Replaced);
         }
-        let renewed = remove_if_there(pin)?;
+        let renewed = take_off(pin)?;
         if let Some(running) = interface::running_xdp(ifindex).map_err(failed)? {
             return Err(foreign(interface, running));
         }
@@ -219,7 +219,7 @@ impl Datapath {
             );
             return Ok(Attachment::Replaced);
         }
-        let renewed = remove_if_there(pin)?;
+        let renewed = take_off(pin)?;
         let id = program
             .attach_with_options(
                 interface,
@@ -253,6 +253,27 @@ fn is_alive(pin: &Path, ifindex: u32) -> Result<bool, DatapathError> {
     };
     let link = sys::pinned(pin).map_err(file)?;
     Ok(sys::link_ifindex(link.as_fd()).map_err(file)? == ifindex)
+}
+
+/// Takes a pinned link off its hook and removes the pin. Detached first: the kernel forgets a link
+/// some time after its last reference is gone.
+pub(crate) fn take_off(pin: &Path) -> Result<bool, DatapathError> {
+    if !pin.exists() {
+        return Ok(false);
+    }
+    match sys::pinned(pin).and_then(|link| sys::detach_link(link.as_fd())) {
+        Ok(()) => {}
+        // The interface is gone: so is the attachment.
+        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOLINK | libc::ENODEV)) => {}
+        Err(source) => {
+            return Err(DatapathError::File {
+                operation: "detach the link",
+                path: pin.to_owned(),
+                source,
+            });
+        }
+    }
+    remove_if_there(pin)
 }
 
 fn open(pin: &Path) -> Result<FdLink, DatapathError> {

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
+use crate::attach::take_off;
 use crate::bpffs;
 use crate::error::DatapathError;
 use crate::load::Datapath;
-use crate::{privilege, sys};
+use crate::privilege;
 
 /// What detaching found and removed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -58,7 +58,7 @@ impl Datapath {
         {
             for interface in entries(&version.join("links"))? {
                 for pin in entries(&interface)? {
-                    unlink(&pin)?;
+                    take_off(&pin)?;
                     report.links += 1;
                 }
                 remove_directory(&interface)?;
@@ -81,17 +81,6 @@ impl Datapath {
         let _ = fs::remove_dir(pin_root);
         Ok(report)
     }
-}
-
-/// Takes a link off its hook even when a running daemon still holds it, then removes the pin.
-fn unlink(pin: &Path) -> Result<(), DatapathError> {
-    match sys::pinned(pin).and_then(|link| sys::detach_link(link.as_fd())) {
-        Ok(()) => {}
-        // The interface is gone: so is the attachment.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOLINK | libc::ENODEV)) => {}
-        Err(source) => return Err(failed("detach", pin, source)),
-    }
-    fs::remove_file(pin).map_err(|source| failed("remove", pin, source))
 }
 
 fn is_version(path: &Path) -> bool {

@@ -8,6 +8,7 @@
 
 pub mod checksum;
 pub mod frames;
+pub mod netns;
 pub mod tables;
 
 use std::path::{Path, PathBuf};
@@ -38,8 +39,6 @@ pub fn skipped() -> bool {
     false
 }
 
-/// One data path at a time in one process: each holds some hundred MiB of tables.
-static ONE: Mutex<()> = Mutex::new(());
 static NUMBER: AtomicU32 = AtomicU32::new(0);
 
 /// A pin root of its own, removed at the end, whatever happens.
@@ -66,32 +65,51 @@ impl Drop for PinRoot {
     }
 }
 
-/// A loaded data path.
+/// A loaded data path with the little world of [`tables`] in force, shared by the tests of this
+/// process. Its pins are removed at once: the maps live as long as the process.
 pub struct Rig {
     pub datapath: Datapath,
-    pub root: PinRoot,
-    _one: MutexGuard<'static, ()>,
+}
+
+static SHARED: Mutex<Option<Rig>> = Mutex::new(None);
+
+/// The shared rig, to one test at a time, as it was in the beginning but for counters and flows.
+pub fn rig() -> RigGuard {
+    let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+    let rig = shared.get_or_insert_with(Rig::new);
+    rig.datapath.apply_atlas_and_policy(&tables::atlas(), &tables::policy(true)).unwrap();
+    rig.datapath.set_gateway_addresses(&[]).unwrap();
+    let mut keys = Vec::new();
+    rig.datapath.flows(&mut |key, _| keys.push(key)).unwrap();
+    for key in keys {
+        rig.datapath.remove_flow(&key).unwrap();
+    }
+    RigGuard(shared)
+}
+
+/// See [`rig`].
+pub struct RigGuard(MutexGuard<'static, Option<Rig>>);
+
+impl std::ops::Deref for RigGuard {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        self.0.as_ref().unwrap()
+    }
+}
+
+impl std::ops::DerefMut for RigGuard {
+    fn deref_mut(&mut self) -> &mut Rig {
+        self.0.as_mut().unwrap()
+    }
 }
 
 impl Rig {
+    /// Without any policy yet.
     pub fn new() -> Self {
-        let one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
         let root = PinRoot::new();
         let datapath = Datapath::load(&LoadOptions::new(root.path())).unwrap();
-        Self {
-            datapath,
-            root,
-            _one: one,
-        }
-    }
-
-    /// With the little world of [`tables`] in force.
-    pub fn with_world() -> Self {
-        let mut rig = Self::new();
-        rig.datapath
-            .apply_atlas_and_policy(&tables::atlas(), &tables::policy(true))
-            .unwrap();
-        rig
+        Self { datapath }
     }
 
     pub fn outbound(&self, frame: &[u8]) -> RunReport {

@@ -1,0 +1,12 @@
+//! The kernel programs, run by the kernel: `BPF_PROG_TEST_RUN` for single packets, network
+//! namespaces for attaching. One program, so that the tables are loaded few times. Needs root.
+
+mod adoption;
+mod common;
+mod equivalence;
+mod network;
+mod rejects;
+mod replies;
+mod rewrite;
+mod shapes;
+mod verdicts;
