@@ -35,25 +35,48 @@ fn main() {
     }
     let root = PinRoot::new();
     let mut datapath = Datapath::load(&LoadOptions::new(root.path())).expect("load");
-    let atlas = Atlas::embedded().expect("embedded atlas").kernel_tables().expect("tables");
+    let atlas = Atlas::embedded()
+        .expect("embedded atlas")
+        .kernel_tables()
+        .expect("tables");
     let policy = tables::policy(true);
-    let applied = datapath.apply_atlas_and_policy(&atlas, &policy).expect("apply");
-    println!("atlas and policy loaded      {:>9.1} ms", applied.took.as_secs_f64() * 1e3);
+    let applied = datapath
+        .apply_atlas_and_policy(&atlas, &policy)
+        .expect("apply");
+    println!(
+        "atlas and policy loaded      {:>9.1} ms",
+        applied.took.as_secs_f64() * 1e3
+    );
     let again = datapath.apply_atlas(&atlas).expect("apply");
-    println!("atlas again (other half)     {:>9.1} ms", again.took.as_secs_f64() * 1e3);
+    println!(
+        "atlas again (other half)     {:>9.1} ms",
+        again.took.as_secs_f64() * 1e3
+    );
     let policy = datapath.apply_policy(&policy).expect("apply");
-    println!("policy swap                  {:>9.1} ms", policy.took.as_secs_f64() * 1e3);
+    println!(
+        "policy swap                  {:>9.1} ms",
+        policy.took.as_secs_f64() * 1e3
+    );
     let sweep = Instant::now();
     let flows = datapath.flows(&mut |_, _| {}).expect("flows");
-    println!("empty sweep ({flows} flows)         {:>9.1} ms", sweep.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "empty sweep ({flows} flows)         {:>9.1} ms",
+        sweep.elapsed().as_secs_f64() * 1e3
+    );
 
-    println!("\n{:<44} {:>8} {:>8} {:>8}", "per packet, ns", "whole", "above", "budget");
+    println!(
+        "\n{:<44} {:>8} {:>8} {:>8}",
+        "per packet, ns", "whole", "above", "budget"
+    );
     for row in rows() {
         measure(&datapath, &row);
     }
     let sweep = Instant::now();
     let flows = datapath.flows(&mut |_, _| {}).expect("flows");
-    println!("\nsweep of {flows} flows        {:>9.1} ms", sweep.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "\nsweep of {flows} flows        {:>9.1} ms",
+        sweep.elapsed().as_secs_f64() * 1e3
+    );
 }
 
 fn measure(datapath: &Datapath, row: &Row) {
@@ -63,7 +86,12 @@ fn measure(datapath: &Datapath, row: &Row) {
             _ => [0; 12],
         };
         let (source, destination) = row.addresses;
-        between(source, destination, common::frames::UDP, udp(40_000, 4_433, &payload))
+        between(
+            source,
+            destination,
+            common::frames::UDP,
+            udp(40_000, 4_433, &payload),
+        )
     };
     let run = |program: Program, runs: u32| {
         let (first, frame) = if row.shuffle.is_some() {
@@ -80,9 +108,19 @@ fn measure(datapath: &Datapath, row: &Row) {
     // The lower of two: a busy machine only ever adds.
     let best = |program| run(program, RUNS).min(run(program, RUNS));
     let floor = best(Program::Noop);
-    let whole = if row.budget_ns == NEW_FLOW { run(row.program, RUNS / 4) } else { best(row.program) };
-    let budget = row.budget_ns.map_or_else(|| "-".to_owned(), |budget| format!("{budget:.0}"));
-    println!("{:<44} {whole:>8.1} {:>8.1} {budget:>8}", row.name, whole - floor);
+    let whole = if row.budget_ns == NEW_FLOW {
+        run(row.program, RUNS / 4)
+    } else {
+        best(row.program)
+    };
+    let budget = row
+        .budget_ns
+        .map_or_else(|| "-".to_owned(), |budget| format!("{budget:.0}"));
+    println!(
+        "{:<44} {whole:>8.1} {:>8.1} {budget:>8}",
+        row.name,
+        whole - floor
+    );
 }
 
 const NEW_FLOW: Option<f64> = Some(250.0);
@@ -113,13 +151,39 @@ fn rows() -> Vec<Row> {
     vec![
         row("no-op", None, Program::Noop, v4),
         row("look-up v4, popular", LOOKUP, Program::Lookup, v4),
-        shuffled("look-up v4, uniform", LOOKUP, Program::Lookup, v4, [0, 0xffff_ffff], 0),
+        shuffled(
+            "look-up v4, uniform",
+            LOOKUP,
+            Program::Lookup,
+            v4,
+            [0, 0xffff_ffff],
+            0,
+        ),
         row("look-up v6, popular", LOOKUP, Program::Lookup, v6),
-        shuffled("look-up v6, uniform in 2a01::/16", None, Program::Lookup, v6, [0, 0xffff_ffff], 0),
+        shuffled(
+            "look-up v6, uniform in 2a01::/16",
+            None,
+            Program::Lookup,
+            v6,
+            [0, 0xffff_ffff],
+            0,
+        ),
         row("known flow v4, popular", KNOWN_FLOW, Program::Outbound, v4),
         row("known flow v6, popular", KNOWN_FLOW, Program::Outbound, v6),
-        row("known flow, blocked", KNOWN_FLOW, Program::Outbound, blocked),
-        shuffled("known flow v4, 1 k flows uniform", KNOWN_FLOW, Program::Outbound, v4, [0x3ff, 0], FILL),
+        row(
+            "known flow, blocked",
+            KNOWN_FLOW,
+            Program::Outbound,
+            blocked,
+        ),
+        shuffled(
+            "known flow v4, 1 k flows uniform",
+            KNOWN_FLOW,
+            Program::Outbound,
+            v4,
+            [0x3ff, 0],
+            FILL,
+        ),
         shuffled(
             "known flow v4, 100 k flows uniform",
             KNOWN_FLOW,

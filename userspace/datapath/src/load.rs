@@ -181,7 +181,12 @@ impl Datapath {
 
         // A new pin beside the old one, then renamed over it: there is always one.
         let next = |name: &str| directory.join(format!("{name}-next"));
-        for name in [name::PROGRAM_OUTBOUND, name::PROGRAM_REPLY] {
+        for name in [
+            name::PROGRAM_OUTBOUND,
+            name::PROGRAM_REPLY,
+            // For the far end of a veth pair: see docs/datapath.md.
+            name::PROGRAM_NOOP,
+        ] {
             let path = next(name);
             remove_if_there(&path)?;
             let pinned = if name == name::PROGRAM_REPLY {

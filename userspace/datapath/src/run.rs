@@ -46,7 +46,9 @@ impl Shuffle {
     #[must_use]
     pub fn payload(&self) -> [u8; 12] {
         let slot = PROBES.iter().position(|program| *program == self.then);
-        let slot = slot.and_then(|slot| u32::try_from(slot).ok()).unwrap_or(u32::MAX);
+        let slot = slot
+            .and_then(|slot| u32::try_from(slot).ok())
+            .unwrap_or(u32::MAX);
         let mut payload = [0; 12];
         payload[0..4].copy_from_slice(&self.source_mask);
         payload[4..8].copy_from_slice(&self.destination_mask);

@@ -20,7 +20,12 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 }
 
 fn entry() -> impl Strategy<Value = RuleEntry> {
-    let conditions = (0_u64..8, 0_u16..4, 0_u16..4, prop::sample::select(vec![TCP, UDP, 1, 47]));
+    let conditions = (
+        0_u64..8,
+        0_u16..4,
+        0_u16..4,
+        prop::sample::select(vec![TCP, UDP, 1, 47]),
+    );
     (1_u16..100, verdict(), any::<[bool; 4]>(), conditions).prop_map(
         |(rule, verdict, [ports, shadow, enforced, protocol], (marks, low, more, number))| {
             let mut flags = 0;
@@ -51,7 +56,12 @@ fn entry() -> impl Strategy<Value = RuleEntry> {
 
 fn random_tables() -> impl Strategy<Value = Tables> {
     let sets = prop::collection::vec(
-        (prop::collection::vec(entry(), 0..8), verdict(), any::<bool>(), 0_u32..2),
+        (
+            prop::collection::vec(entry(), 0..8),
+            verdict(),
+            any::<bool>(),
+            0_u32..2,
+        ),
         1..5,
     );
     let cells = prop::collection::vec(any::<prop::sample::Index>(), 3 * usize::from(CLASSES));
@@ -87,7 +97,10 @@ fn random_tables() -> impl Strategy<Value = Tables> {
                 (prefix("2001:db8:3::1/128"), 1),
             ],
             rule_sets,
-            verdicts: numbers.chunks(usize::from(CLASSES)).map(<[u16]>::to_vec).collect(),
+            verdicts: numbers
+                .chunks(usize::from(CLASSES))
+                .map(<[u16]>::to_vec)
+                .collect(),
             opaque,
             policy_name: "random".to_owned(),
             policy_sha256: String::new(),
@@ -107,13 +120,25 @@ fn the_kernel_decides_as_the_tables_say() {
     let mut rig = common::rig();
     let mut world: Vec<(IpNet, u16)> = Vec::new();
     for third in 0..8_u8 {
-        world.push((format!("198.18.{third}.0/24").parse().unwrap(), class_of(third)));
-        world.push((format!("2001:db8:{third}::/48").parse().unwrap(), class_of(third)));
+        world.push((
+            format!("198.18.{third}.0/24").parse().unwrap(),
+            class_of(third),
+        ));
+        world.push((
+            format!("2001:db8:{third}::/48").parse().unwrap(),
+            class_of(third),
+        ));
     }
-    rig.datapath.apply_atlas_and_policy(&tables::atlas_of(&world), &tables::policy(true)).unwrap();
+    rig.datapath
+        .apply_atlas_and_policy(&tables::atlas_of(&world), &tables::policy(true))
+        .unwrap();
     let packets = prop::collection::vec(
         (
-            prop::sample::select(vec![("10.0.0.9", "fd00::9"), ("10.1.0.9", "fd00:1::9"), ("192.0.2.9", "2001:db9::9")]),
+            prop::sample::select(vec![
+                ("10.0.0.9", "fd00::9"),
+                ("10.1.0.9", "fd00:1::9"),
+                ("192.0.2.9", "2001:db9::9"),
+            ]),
             (0_u8..8, prop::sample::select(vec![1_u8, 127, 128, 200])),
             0_u16..7,
             prop::sample::select(vec![TCP, UDP, 1, 47, 4, 50, 99]),
@@ -156,14 +181,20 @@ fn the_kernel_decides_as_the_tables_say() {
                 let state = rig.flow(&key).unwrap();
                 let zone = policy.zone_of(source.parse().unwrap());
                 let marks = policy.marks_of(destination.parse().unwrap());
-                prop_assert_eq!((state.zone, state.class, state.marks), (zone, class_of(third), marks));
+                prop_assert_eq!(
+                    (state.zone, state.class, state.marks),
+                    (zone, class_of(third), marks)
+                );
                 let wanted = policy.decide(zone, class_of(third), marks, protocol, ports.1, opaque);
                 prop_assert_eq!(state.verdict, wanted.verdict.code());
                 prop_assert_eq!(state.rule, wanted.rule);
                 prop_assert_eq!(state.flags & ENFORCED != 0, wanted.enforced);
                 prop_assert_eq!(state.opaque, opaque.code());
                 let shadow = wanted.shadow.unwrap_or((RULE_NONE, Verdict::Allow));
-                prop_assert_eq!((state.shadow_rule, state.shadow_verdict), (shadow.0, shadow.1.code()));
+                prop_assert_eq!(
+                    (state.shadow_rule, state.shadow_verdict),
+                    (shadow.0, shadow.1.code())
+                );
                 rig.datapath.remove_flow(&key).unwrap();
             }
             Ok(())

@@ -22,7 +22,11 @@ fn answer(rig: &RigGuard, frame: &[u8], link_bytes: usize) -> Vec<u8> {
     assert_eq!((outcome, report.action), (Outcome::Rejected, XDP_TX));
     assert_eq!(report.frame[0..6], INSIDE_MAC, "to who sent it");
     assert_eq!(report.frame[6..12], GATE_MAC);
-    assert_eq!(report.frame[12..link_bytes], frame[12..link_bytes], "tags stay");
+    assert_eq!(
+        report.frame[12..link_bytes],
+        frame[12..link_bytes],
+        "tags stay"
+    );
     report.frame[link_bytes..].to_vec()
 }
 
@@ -32,13 +36,23 @@ fn ip<'a>(packet: &'a [u8], request: &[u8], protocol: u8) -> (&'a [u8], &'a [u8]
         let (header, rest) = packet.split_at(20);
         assert_eq!(header[0], 0x45);
         assert!(checksum::holds(header), "IP checksum");
-        assert_eq!(usize::from(u16::from_be_bytes([header[2], header[3]])), packet.len());
-        assert_eq!((header[9], &header[12..16]), (protocol, &request[16..20]), "from whom it was for");
+        assert_eq!(
+            usize::from(u16::from_be_bytes([header[2], header[3]])),
+            packet.len()
+        );
+        assert_eq!(
+            (header[9], &header[12..16]),
+            (protocol, &request[16..20]),
+            "from whom it was for"
+        );
         assert_eq!(header[16..20], request[12..16]);
         (header, rest)
     } else {
         let (header, rest) = packet.split_at(40);
-        assert_eq!(usize::from(u16::from_be_bytes([header[4], header[5]])), rest.len());
+        assert_eq!(
+            usize::from(u16::from_be_bytes([header[4], header[5]])),
+            rest.len()
+        );
         assert_eq!((header[6], &header[8..24]), (protocol, &request[24..40]));
         assert_eq!(header[24..40], request[8..24]);
         (header, rest)
@@ -68,11 +82,25 @@ fn tcp_is_reset_with_numbers_its_sender_accepts() {
             let packet = answer(&rig, &frame, 14);
             let (header, reset) = ip(&packet, &frame[14..], TCP);
             assert_eq!(reset.len(), 20);
-            assert!(checksum::transport_holds(header, TCP, reset), "TCP checksum");
-            assert_eq!(reset[0..4], [443_u16.to_be_bytes(), port.to_be_bytes()].concat());
+            assert!(
+                checksum::transport_holds(header, TCP, reset),
+                "TCP checksum"
+            );
+            assert_eq!(
+                reset[0..4],
+                [443_u16.to_be_bytes(), port.to_be_bytes()].concat()
+            );
             assert_eq!(reset[4..8], sequence.to_be_bytes(), "{flags:#x} {address}");
-            assert_eq!(reset[8..12], acknowledgment.to_be_bytes(), "{flags:#x} {address}");
-            assert_eq!((reset[12], reset[13]), (0x50, expected), "{flags:#x} {address}");
+            assert_eq!(
+                reset[8..12],
+                acknowledgment.to_be_bytes(),
+                "{flags:#x} {address}"
+            );
+            assert_eq!(
+                (reset[12], reset[13]),
+                (0x50, expected),
+                "{flags:#x} {address}"
+            );
         }
     }
 }
@@ -122,11 +150,20 @@ fn other_protocols_are_told_that_it_is_prohibited() {
         assert_eq!(message[8..], request[..quoted], "{size} bytes");
         assert!(packet.len() <= 576);
 
-        let request = v6("fd00::9", V6_ADDRESS, UDP, 64, &udp(1, 53, &vec![0xa5; size]));
+        let request = v6(
+            "fd00::9",
+            V6_ADDRESS,
+            UDP,
+            64,
+            &udp(1, 53, &vec![0xa5; size]),
+        );
         let frame = ethernet_tagged(&[], 0x86dd, &request);
         let packet = answer(&rig, &frame, 14);
         let (header, message) = ip(&packet, &request, ICMPV6);
-        assert!(checksum::transport_holds(header, ICMPV6, message), "{size} bytes");
+        assert!(
+            checksum::transport_holds(header, ICMPV6, message),
+            "{size} bytes"
+        );
         assert_eq!(message[0..2], [1, 1], "administratively prohibited");
         assert_eq!(message[8..], request[..request.len().min(512) & !3]);
         assert!(packet.len() <= 1_280);
@@ -150,7 +187,10 @@ fn what_must_never_be_answered_is_dropped_in_silence() {
     };
     let mut first = udp(1, 53, &[0; 24]);
     first[4..6].copy_from_slice(&100_u16.to_be_bytes());
-    assert_eq!(rig.outcome(Direction::Outbound, &later(first, 0)).0, Outcome::Rejected);
+    assert_eq!(
+        rig.outcome(Direction::Outbound, &later(first, 0)).0,
+        Outcome::Rejected
+    );
     let mut multicast_station = to(V4_ADDRESS, UDP, udp(9, 9, b""));
     multicast_station[6] |= 1;
     let silent = [
@@ -185,11 +225,15 @@ fn answers_are_limited_and_the_rest_is_dropped_in_silence() {
     for _ in 0..runs {
         answered += u32::from(rig.outbound(&frame).action == XDP_TX);
     }
-    let refilled = started.elapsed().as_secs_f64() * f64::from(u32::try_from(REJECTS_PER_SECOND).unwrap());
+    let refilled =
+        started.elapsed().as_secs_f64() * f64::from(u32::try_from(REJECTS_PER_SECOND).unwrap());
     let burst = f64::from(u32::try_from(REJECTS_BURST).unwrap());
     // The coarse clock may lag by a tick of 10 ms at either end.
     let most = burst + refilled + 100.0;
-    assert!(f64::from(answered) <= most, "{answered} answers, at most {most}");
+    assert!(
+        f64::from(answered) <= most,
+        "{answered} answers, at most {most}"
+    );
     assert!(answered > 0);
     if most < f64::from(runs) {
         assert!(answered < runs, "nothing was held back");

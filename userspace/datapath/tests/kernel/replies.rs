@@ -23,7 +23,10 @@ fn a_reply_is_counted_to_the_flow_that_asked() {
         assert_eq!((state.reply_packets, state.outbound_packets), (1, 1));
         assert_eq!(state.reply_bytes, answer.len() as u64 - 14);
         let other = from(address, UDP, udp(53, 10, b"to another port"));
-        assert_eq!(rig.outcome(Direction::Reply, &other).0, Outcome::Unsolicited);
+        assert_eq!(
+            rig.outcome(Direction::Reply, &other).0,
+            Outcome::Unsolicited
+        );
     }
 }
 
@@ -33,12 +36,15 @@ fn a_stopped_flow_is_stopped_both_ways() {
         return;
     }
     let rig = common::rig();
-    for (address, outcome) in
-        [("198.18.2.1", Outcome::Blocked), ("198.18.3.1", Outcome::RejectedSilently)]
-    {
+    for (address, outcome) in [
+        ("198.18.2.1", Outcome::Blocked),
+        ("198.18.3.1", Outcome::RejectedSilently),
+    ] {
         rig.outbound(&to(address, TCP, tcp(9, 443, SYN, b"")));
-        let (found, report) =
-            rig.outcome(Direction::Reply, &from(address, TCP, tcp(443, 9, SYN | ACK, b"")));
+        let (found, report) = rig.outcome(
+            Direction::Reply,
+            &from(address, TCP, tcp(443, 9, SYN | ACK, b"")),
+        );
         assert_eq!((found, report.action), (outcome, TCX_DROP));
     }
 }
@@ -78,9 +84,15 @@ fn a_flow_that_is_cut_by_its_name_is_cut_both_ways() {
         shadow: None,
         names_matter: true,
     };
-    let done = rig.datapath.rewrite_verdict(&key, state.first_ns, &change).unwrap();
+    let done = rig
+        .datapath
+        .rewrite_verdict(&key, state.first_ns, &change)
+        .unwrap();
     assert_eq!(done, Rewritten::Done);
     let data = to("198.18.6.200", TCP, tcp(9, 443, ACK, b"hello"));
     assert_eq!(rig.outcome(Direction::Outbound, &data).0, Outcome::Rejected);
-    assert_eq!(rig.outcome(Direction::Reply, &answer).0, Outcome::RejectedSilently);
+    assert_eq!(
+        rig.outcome(Direction::Reply, &answer).0,
+        Outcome::RejectedSilently
+    );
 }

@@ -5,7 +5,7 @@ use octroi_abi::outcome::{Direction, Outcome};
 use octroi_abi::verdict::Verdict;
 use octroi_datapath::{Rewritten, VerdictChange};
 
-use crate::common::frames::{UDP, key, to, udp};
+use crate::common::frames::{UDP, from, key, to, udp};
 use crate::common::{self, tables};
 
 #[test]
@@ -28,12 +28,21 @@ fn a_verdict_by_name_holds_and_goes_stale() {
         names_matter: false,
     };
     let rewrite = |change: &VerdictChange, first_ns| {
-        rig.datapath.rewrite_verdict(&key, first_ns, change).unwrap()
+        rig.datapath
+            .rewrite_verdict(&key, first_ns, change)
+            .unwrap()
     };
-    assert_eq!(rewrite(&change, state.first_ns + 1), Rewritten::NoSuchFlow, "another flow");
+    assert_eq!(
+        rewrite(&change, state.first_ns + 1),
+        Rewritten::NoSuchFlow,
+        "another flow"
+    );
     assert_eq!(rewrite(&change, state.first_ns), Rewritten::Done);
     let named = rig.flow(&key).unwrap();
-    assert_eq!((named.verdict, named.rule, named.shadow_rule), (Verdict::Block.code(), 7, 8));
+    assert_eq!(
+        (named.verdict, named.rule, named.shadow_rule),
+        (Verdict::Block.code(), 7, 8)
+    );
     assert_eq!(named.flags & NAMED, NAMED);
     assert_eq!(named.outbound_packets, 1, "the account goes on");
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
@@ -41,19 +50,28 @@ fn a_verdict_by_name_holds_and_goes_stale() {
     // A new generation would allow it: the stricter stays until userspace has decided again.
     rig.datapath.apply_policy(&tables::policy(true)).unwrap();
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
-    let stale = rig.datapath.rewrite_verdict(&key, state.first_ns, &change).unwrap();
+    let stale = rig
+        .datapath
+        .rewrite_verdict(&key, state.first_ns, &change)
+        .unwrap();
     assert_eq!(stale, Rewritten::Stale);
     let again = VerdictChange {
         generation: change.generation + 1,
         verdict: Verdict::Allow,
         ..change
     };
-    let done = rig.datapath.rewrite_verdict(&key, state.first_ns, &again).unwrap();
+    let done = rig
+        .datapath
+        .rewrite_verdict(&key, state.first_ns, &again)
+        .unwrap();
     assert_eq!(done, Rewritten::Done);
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Allowed);
     assert!(rig.datapath.remove_flow(&key).unwrap());
     assert!(!rig.datapath.remove_flow(&key).unwrap());
-    let gone = rig.datapath.rewrite_verdict(&key, state.first_ns, &again).unwrap();
+    let gone = rig
+        .datapath
+        .rewrite_verdict(&key, state.first_ns, &again)
+        .unwrap();
     assert_eq!(gone, Rewritten::NoSuchFlow);
 }
 
@@ -63,7 +81,9 @@ fn first_payloads_are_copied_out_and_no_more() {
         return;
     }
     let mut rig = common::Rig::new();
-    rig.datapath.apply_atlas_and_policy(&tables::atlas(), &tables::policy(true)).unwrap();
+    rig.datapath
+        .apply_atlas_and_policy(&tables::atlas(), &tables::policy(true))
+        .unwrap();
     let mut samples = rig.datapath.take_samples().unwrap();
     let mut payloads = Vec::new();
     for number in 0..10_u8 {
@@ -74,13 +94,17 @@ fn first_payloads_are_copied_out_and_no_more() {
         assert_eq!(usize::from(record.header.length), record.payload().len());
         payloads.push((record.header.payload_bytes, record.payload().to_vec()));
     }
-    assert_eq!(payloads.len(), 7, "six of the first flow, blocked as it is, and one");
+    assert_eq!(
+        payloads.len(),
+        7,
+        "six of the first flow, blocked as it is, and one"
+    );
     assert_eq!(payloads[5], (30, vec![5; 30]));
     assert_eq!(payloads[6], (3_000, vec![7; 2_048]), "cut");
     // DNS over UDP: every one, both ways.
     for _ in 0..9 {
         rig.outbound(&to("198.18.1.1", UDP, udp(5353, 53, b"question")));
-        rig.reply(&crate::common::frames::from("198.18.1.1", UDP, udp(53, 5353, b"answer")));
+        rig.reply(&from("198.18.1.1", UDP, udp(53, 5353, b"answer")));
     }
     let count = std::iter::from_fn(|| samples.next().map(|_| ())).count();
     assert_eq!(count, 18);

@@ -18,14 +18,23 @@ fn shape(rig: &RigGuard, frame: &[u8]) -> (Outcome, Opaque) {
     let before = rig.datapath.counters().unwrap();
     let (outcome, _) = rig.outcome(Direction::Outbound, frame);
     let after = rig.datapath.counters().unwrap();
-    let counted = Opaque::ALL.into_iter().find(|kind| after.opaque(*kind) != before.opaque(*kind));
+    let counted = Opaque::ALL
+        .into_iter()
+        .find(|kind| after.opaque(*kind) != before.opaque(*kind));
     (outcome, counted.unwrap_or(Opaque::None))
 }
 
 const PASSED: (Outcome, Opaque) = (Outcome::Allowed, Opaque::None);
 
 fn dropped(kind: Opaque) -> (Outcome, Opaque) {
-    (if kind.has_flow() { Outcome::Blocked } else { Outcome::OpaqueDropped }, kind)
+    (
+        if kind.has_flow() {
+            Outcome::Blocked
+        } else {
+            Outcome::OpaqueDropped
+        },
+        kind,
+    )
 }
 
 #[test]
@@ -54,7 +63,12 @@ fn cut_anywhere_a_packet_is_truncated_and_stops() {
         assert_eq!(shape(&rig, frame), PASSED);
         for length in 14..frame.len() {
             let (outcome, kind) = shape(&rig, &frame[..length]);
-            assert_eq!(outcome, Outcome::OpaqueDropped, "{length} of {}", frame.len());
+            assert_eq!(
+                outcome,
+                Outcome::OpaqueDropped,
+                "{length} of {}",
+                frame.len()
+            );
             assert_eq!(kind, Opaque::Truncated, "{length} of {}", frame.len());
         }
         // Padding behind the packet is nothing.
@@ -78,12 +92,20 @@ fn the_link_layer() {
     assert_eq!(shape(&rig, &three), dropped(Opaque::NotIp));
     for ethertype in [0x88cc, 0x8864, 0x0005, 0x8847] {
         let frame = ethernet_tagged(&[], ethertype, &packet);
-        assert_eq!(shape(&rig, &frame), dropped(Opaque::NotIp), "{ethertype:#x}");
+        assert_eq!(
+            shape(&rig, &frame),
+            dropped(Opaque::NotIp),
+            "{ethertype:#x}"
+        );
     }
     // The frame says IPv6, the packet says 4; and the other way round.
     let crossed = ethernet_tagged(&[], 0x86dd, &packet.repeat(3));
     assert_eq!(shape(&rig, &crossed), dropped(Opaque::Malformed));
-    let crossed = ethernet_tagged(&[], 0x0800, &v6(INSIDE_V6, ALLOWED_V6, UDP, 1, &udp(1, 2, b"")));
+    let crossed = ethernet_tagged(
+        &[],
+        0x0800,
+        &v6(INSIDE_V6, ALLOWED_V6, UDP, 1, &udp(1, 2, b"")),
+    );
     assert_eq!(shape(&rig, &crossed), dropped(Opaque::Malformed));
 }
 
@@ -100,27 +122,62 @@ fn ipv4_headers_and_options() {
     };
     assert_eq!(with_options(&[1, 1, 1, 0]), PASSED);
     assert_eq!(with_options(&[148, 4, 0, 0]), PASSED);
-    assert_eq!(with_options(&[0, 131, 3, 4]), PASSED, "behind the end of the list");
-    assert_eq!(with_options(&[7, 39].iter().copied().chain([0; 38]).collect::<Vec<_>>()), PASSED);
-    assert_eq!(with_options(&[131, 7, 4, 1, 2, 3, 4, 0]), dropped(Opaque::SourceRouted));
-    assert_eq!(with_options(&[1, 1, 1, 137, 7, 4, 9, 9, 9, 9, 0, 0]), dropped(Opaque::SourceRouted));
-    assert_eq!(with_options(&[148, 4, 0, 0, 137, 3, 4, 0]), dropped(Opaque::SourceRouted));
+    assert_eq!(
+        with_options(&[0, 131, 3, 4]),
+        PASSED,
+        "behind the end of the list"
+    );
+    assert_eq!(
+        with_options(&[7, 39].iter().copied().chain([0; 38]).collect::<Vec<_>>()),
+        PASSED
+    );
+    assert_eq!(
+        with_options(&[131, 7, 4, 1, 2, 3, 4, 0]),
+        dropped(Opaque::SourceRouted)
+    );
+    assert_eq!(
+        with_options(&[1, 1, 1, 137, 7, 4, 9, 9, 9, 9, 0, 0]),
+        dropped(Opaque::SourceRouted)
+    );
+    assert_eq!(
+        with_options(&[148, 4, 0, 0, 137, 3, 4, 0]),
+        dropped(Opaque::SourceRouted)
+    );
     assert_eq!(with_options(&[148, 1, 0, 0]), dropped(Opaque::Malformed));
     assert_eq!(with_options(&[148, 200, 0, 0]), dropped(Opaque::Malformed));
     assert_eq!(with_options(&[1, 1, 1, 148]), dropped(Opaque::Malformed));
     let state = rig.flow(&key(ALLOWED_V4, 1, 443, TCP)).unwrap();
-    assert_eq!(state.opaque, 0, "odd packets do not change the flow they pretend to be of");
+    assert_eq!(
+        state.opaque, 0,
+        "odd packets do not change the flow they pretend to be of"
+    );
 
     let bent = |at: usize, value: u8| {
         let mut frame = to(ALLOWED_V4, TCP, tcp(1, 443, SYN, b""));
         frame[at] = value;
         shape(&rig, &frame)
     };
-    assert_eq!(bent(14, 0x44), dropped(Opaque::Malformed), "header of 16 bytes");
+    assert_eq!(
+        bent(14, 0x44),
+        dropped(Opaque::Malformed),
+        "header of 16 bytes"
+    );
     assert_eq!(bent(14, 0x55), dropped(Opaque::Malformed), "version 5");
-    assert_eq!(bent(17, 19), dropped(Opaque::Malformed), "total length below the header's");
-    assert_eq!(bent(14 + 20 + 12, 0x40), dropped(Opaque::Malformed), "TCP header of 16 bytes");
-    assert_eq!(bent(14 + 20 + 12, 0x60), dropped(Opaque::Truncated), "TCP header behind the end");
+    assert_eq!(
+        bent(17, 19),
+        dropped(Opaque::Malformed),
+        "total length below the header's"
+    );
+    assert_eq!(
+        bent(14 + 20 + 12, 0x40),
+        dropped(Opaque::Malformed),
+        "TCP header of 16 bytes"
+    );
+    assert_eq!(
+        bent(14 + 20 + 12, 0x60),
+        dropped(Opaque::Truncated),
+        "TCP header behind the end"
+    );
 }
 
 #[test]
@@ -139,12 +196,20 @@ fn protocols_that_hide_what_they_carry() {
         (58, Opaque::UnknownProtocol),
     ];
     for (protocol, kind) in table {
-        assert_eq!(shape(&rig, &to(ALLOWED_V4, protocol, vec![0; 32])), dropped(kind), "{protocol}");
+        assert_eq!(
+            shape(&rig, &to(ALLOWED_V4, protocol, vec![0; 32])),
+            dropped(kind),
+            "{protocol}"
+        );
         let state = rig.flow(&key(ALLOWED_V4, 0, 0, protocol)).unwrap();
         assert_eq!(state.opaque, kind.code());
     }
     for protocol in [33, 132, 136] {
-        assert_eq!(shape(&rig, &to(ALLOWED_V4, protocol, vec![0; 32])), PASSED, "{protocol}");
+        assert_eq!(
+            shape(&rig, &to(ALLOWED_V4, protocol, vec![0; 32])),
+            PASSED,
+            "{protocol}"
+        );
     }
     // The policy may let a kind pass; the destination's verdict still holds.
     let mut lenient = tables::policy(true);
@@ -152,11 +217,17 @@ fn protocols_that_hide_what_they_carry() {
     rig.datapath.apply_policy(&lenient).unwrap();
     let passed = (Outcome::Allowed, Opaque::Gre);
     assert_eq!(shape(&rig, &to(ALLOWED_V4, 47, vec![0; 32])), passed);
-    assert_eq!(shape(&rig, &to(BLOCKED_V4, 47, vec![0; 32])), dropped(Opaque::Gre));
+    assert_eq!(
+        shape(&rig, &to(BLOCKED_V4, 47, vec![0; 32])),
+        dropped(Opaque::Gre)
+    );
     let cut = &to(ALLOWED_V4, TCP, tcp(1, 443, SYN, b""))[..40];
     assert_eq!(shape(&rig, cut), (Outcome::OpaquePassed, Opaque::Truncated));
     let cut = &to(BLOCKED_V4, TCP, tcp(1, 443, SYN, b""))[..40];
-    assert_eq!(shape(&rig, cut), (Outcome::OpaqueDropped, Opaque::Truncated));
+    assert_eq!(
+        shape(&rig, cut),
+        (Outcome::OpaqueDropped, Opaque::Truncated)
+    );
 }
 
 #[test]
@@ -174,7 +245,10 @@ fn ipv6_extension_headers() {
         payload.extend(tcp(1, 443, SYN, b"x"));
         bend(&mut payload);
         let first = kinds.first().copied().unwrap_or(TCP);
-        shape(&rig, &ethernet(&v6(INSIDE_V6, ALLOWED_V6, first, 64, &payload)))
+        shape(
+            &rig,
+            &ethernet(&v6(INSIDE_V6, ALLOWED_V6, first, 64, &payload)),
+        )
     };
     let straight = |kinds: &[u8]| chained(kinds, &|_| {});
     assert_eq!(straight(&[]), PASSED);
@@ -182,7 +256,11 @@ fn ipv6_extension_headers() {
     assert_eq!(straight(&[0, 60, 135, 139, 140]), PASSED);
     assert_eq!(straight(&[60; 8]), PASSED);
     assert_eq!(straight(&[60; 9]), dropped(Opaque::ExtensionHeaders));
-    assert_eq!(straight(&[60, 0]), dropped(Opaque::ExtensionHeaders), "hop-by-hop comes first");
+    assert_eq!(
+        straight(&[60, 0]),
+        dropped(Opaque::ExtensionHeaders),
+        "hop-by-hop comes first"
+    );
     assert_eq!(straight(&[50]), dropped(Opaque::Ipsec));
     assert_eq!(straight(&[59]), dropped(Opaque::UnknownProtocol));
     // Type 1 without segments left is harmless; type 0, or segments left, is a source route.
@@ -190,10 +268,19 @@ fn ipv6_extension_headers() {
     assert_eq!(straight(&[43]), dropped(Opaque::SourceRouted));
     let type_zero = chained(&[43], &|bytes| bytes[2..4].fill(0));
     assert_eq!(type_zero, dropped(Opaque::SourceRouted));
-    assert_eq!(chained(&[60], &|bytes| bytes[1] = 200), dropped(Opaque::Truncated));
+    assert_eq!(
+        chained(&[60], &|bytes| bytes[1] = 200),
+        dropped(Opaque::Truncated)
+    );
 }
 
-fn fragment_v4(destination: &str, identification: u16, offset: u16, more: bool, payload: &[u8]) -> Vec<u8> {
+fn fragment_v4(
+    destination: &str,
+    identification: u16,
+    offset: u16,
+    more: bool,
+    payload: &[u8],
+) -> Vec<u8> {
     let mut packet = V4::new(INSIDE_V4, destination, UDP, payload.to_vec());
     (packet.identification, packet.offset, packet.more) = (identification, offset, more);
     packet.frame()
@@ -212,25 +299,48 @@ fn later_fragments_follow_the_first() {
     };
     let lost = fragment_v4(ALLOWED_V4, 1, 64, false, &[0; 40]);
     assert_eq!(shape(&rig, &lost), dropped(Opaque::FragmentWithoutFirst));
-    assert_eq!(shape(&rig, &fragment_v4(ALLOWED_V4, 2, 0, true, &first(64))), PASSED);
-    assert_eq!(shape(&rig, &fragment_v4(ALLOWED_V4, 2, 64, true, &[0; 64])), PASSED);
-    assert_eq!(shape(&rig, &fragment_v4(ALLOWED_V4, 2, 128, false, &[0; 72])), PASSED);
+    assert_eq!(
+        shape(&rig, &fragment_v4(ALLOWED_V4, 2, 0, true, &first(64))),
+        PASSED
+    );
+    assert_eq!(
+        shape(&rig, &fragment_v4(ALLOWED_V4, 2, 64, true, &[0; 64])),
+        PASSED
+    );
+    assert_eq!(
+        shape(&rig, &fragment_v4(ALLOWED_V4, 2, 128, false, &[0; 72])),
+        PASSED
+    );
     let state = rig.flow(&key(ALLOWED_V4, 1, 53, UDP)).unwrap();
     assert_eq!(state.outbound_packets, 3, "one flow");
     // Another identification, another datagram.
     let other = fragment_v4(ALLOWED_V4, 3, 64, false, &[0; 40]);
     assert_eq!(shape(&rig, &other), dropped(Opaque::FragmentWithoutFirst));
     // A stopped first fragment stops the later ones.
-    assert_eq!(shape(&rig, &fragment_v4(BLOCKED_V4, 4, 0, true, &first(64))).0, Outcome::Blocked);
-    assert_eq!(shape(&rig, &fragment_v4(BLOCKED_V4, 4, 64, false, &[0; 40])).0, Outcome::Blocked);
+    assert_eq!(
+        shape(&rig, &fragment_v4(BLOCKED_V4, 4, 0, true, &first(64))).0,
+        Outcome::Blocked
+    );
+    assert_eq!(
+        shape(&rig, &fragment_v4(BLOCKED_V4, 4, 64, false, &[0; 40])).0,
+        Outcome::Blocked
+    );
     // Too small for its transport header (RFC 1858).
-    let mut tiny = V4::new(INSIDE_V4, ALLOWED_V4, TCP, tcp(1, 443, SYN, b"")[..16].to_vec());
+    let mut tiny = V4::new(
+        INSIDE_V4,
+        ALLOWED_V4,
+        TCP,
+        tcp(1, 443, SYN, b"")[..16].to_vec(),
+    );
     tiny.more = true;
     assert_eq!(shape(&rig, &tiny.frame()), dropped(Opaque::FragmentEvasive));
     // Beginning inside the TCP header (RFC 3128), with and without its first.
     let mut overlap = V4::new(INSIDE_V4, ALLOWED_V4, TCP, vec![0; 24]);
     (overlap.offset, overlap.identification) = (8, 9);
-    assert_eq!(shape(&rig, &overlap.frame()), dropped(Opaque::FragmentEvasive));
+    assert_eq!(
+        shape(&rig, &overlap.frame()),
+        dropped(Opaque::FragmentEvasive)
+    );
     // Longer than any datagram can be.
     let beyond = fragment_v4(ALLOWED_V4, 2, 65_528, false, &[0; 72]);
     assert_eq!(shape(&rig, &beyond), dropped(Opaque::Malformed));
@@ -250,22 +360,44 @@ fn ipv6_fragments_follow_the_first() {
         shape(&rig, &ethernet(&v6(INSIDE_V6, ALLOWED_V6, 44, 64, &bytes)))
     };
     let segment = tcp(1, 443, SYN, &[0; 44]);
-    assert_eq!(fragment(TCP, 1, 0, false, &segment), PASSED, "atomic (RFC 6946)");
-    assert_eq!(fragment(TCP, 2, 64, false, &[0; 16]), dropped(Opaque::FragmentWithoutFirst));
+    assert_eq!(
+        fragment(TCP, 1, 0, false, &segment),
+        PASSED,
+        "atomic (RFC 6946)"
+    );
+    assert_eq!(
+        fragment(TCP, 2, 64, false, &[0; 16]),
+        dropped(Opaque::FragmentWithoutFirst)
+    );
     assert_eq!(fragment(TCP, 2, 0, true, &segment), PASSED);
     assert_eq!(fragment(TCP, 2, 64, false, &[0; 16]), PASSED);
-    assert_eq!(fragment(TCP, 2, 16, false, &[0; 16]), dropped(Opaque::FragmentEvasive));
-    assert_eq!(fragment(TCP, 3, 0, true, &segment[..16]), dropped(Opaque::FragmentEvasive));
+    assert_eq!(
+        fragment(TCP, 2, 16, false, &[0; 16]),
+        dropped(Opaque::FragmentEvasive)
+    );
+    assert_eq!(
+        fragment(TCP, 3, 0, true, &segment[..16]),
+        dropped(Opaque::FragmentEvasive)
+    );
     // A chain that does not fit into the first fragment (RFC 7112).
     let chain = [&[TCP, 1, 0, 0, 0, 0, 0, 0][..]].concat();
-    assert_eq!(fragment(60, 4, 0, true, &chain), dropped(Opaque::FragmentEvasive));
+    assert_eq!(
+        fragment(60, 4, 0, true, &chain),
+        dropped(Opaque::FragmentEvasive)
+    );
     // A second fragment header.
     let nested = [&[TCP, 0, 0, 0, 0, 0, 0, 1][..], &segment].concat();
-    assert_eq!(fragment(44, 5, 0, false, &nested), dropped(Opaque::FragmentEvasive));
+    assert_eq!(
+        fragment(44, 5, 0, false, &nested),
+        dropped(Opaque::FragmentEvasive)
+    );
     // Options behind the fragment header: the end of the headers is remembered.
     let options = [&[TCP, 0, 1, 4, 0, 0, 0, 0][..], &segment].concat();
     assert_eq!(fragment(60, 6, 0, true, &options), PASSED);
-    assert_eq!(fragment(60, 6, 24, false, &[0; 16]), dropped(Opaque::FragmentEvasive));
+    assert_eq!(
+        fragment(60, 6, 24, false, &[0; 16]),
+        dropped(Opaque::FragmentEvasive)
+    );
     assert_eq!(fragment(60, 6, 72, false, &[0; 16]), PASSED);
 }
 
@@ -284,7 +416,11 @@ fn garbage_ends_in_one_counter_and_does_not_pass() {
         Just(to(ALLOWED_V4, TCP, tcp(1, 2, SYN, b""))),
         Just(to(ALLOWED_V6, UDP, udp(1, 2, b"abc"))),
         Just(fragment_v4(ALLOWED_V4, 7, 64, true, &[0; 40])),
-        Just(ethernet_tagged(&[(0x8100, 1)], 0x86dd, &v6(INSIDE_V6, ALLOWED_V6, 0, 1, &[0; 40]))),
+        Just(ethernet_tagged(
+            &[(0x8100, 1)],
+            0x86dd,
+            &v6(INSIDE_V6, ALLOWED_V6, 0, 1, &[0; 40])
+        )),
     ];
     let noise = proptest::collection::vec(any::<u8>(), 14..200);
     let bends = proptest::collection::vec((12_usize..120, any::<u8>()), 0..6);
@@ -304,7 +440,10 @@ fn garbage_ends_in_one_counter_and_does_not_pass() {
             // `outcome` checks "seen once, one outcome, and the action is that of the outcome".
             let (outcome, _) = rig.outcome(Direction::Outbound, &frame);
             let stops = !outcome.passes() || outcome == Outcome::Control;
-            prop_assert!(stops && outcome != Outcome::InternalDrop, "{outcome:?}: {frame:02x?}");
+            prop_assert!(
+                stops && outcome != Outcome::InternalDrop,
+                "{outcome:?}: {frame:02x?}"
+            );
             rig.outcome(Direction::Reply, &frame);
             Ok(())
         })

@@ -21,12 +21,17 @@ fn before_any_policy_nothing_but_the_links_own_traffic_passes() {
         return;
     }
     let rig = Rig::new();
-    let (outcome, report) =
-        rig.outcome(Direction::Outbound, &to("198.18.1.1", TCP, tcp(1, 2, SYN, b"")));
+    let (outcome, report) = rig.outcome(
+        Direction::Outbound,
+        &to("198.18.1.1", TCP, tcp(1, 2, SYN, b"")),
+    );
     assert_eq!((outcome, report.action), (Outcome::NoPolicy, XDP_DROP));
     let arp = ethernet_tagged(&[], 0x0806, &[0; 28]);
     assert_eq!(rig.outcome(Direction::Outbound, &arp).0, Outcome::Control);
-    let (outcome, _) = rig.outcome(Direction::Reply, &frames::from("198.18.1.1", UDP, udp(1, 2, b"")));
+    let (outcome, _) = rig.outcome(
+        Direction::Reply,
+        &frames::from("198.18.1.1", UDP, udp(1, 2, b"")),
+    );
     assert_eq!(outcome, Outcome::NoPolicy);
     assert_eq!(rig.flow_count(), 0);
 }
@@ -42,23 +47,55 @@ fn each_verdict_has_its_outcome_and_its_flow() {
     let table = [
         ("198.18.1.1", 443, allow(ALLOWED)),
         ("198.18.2.1", 443, block(BLOCKED)),
-        ("198.18.3.1", 443, (Outcome::Rejected, Verdict::Reject, RULE + REJECTED)),
-        ("198.18.4.1", 443, (Outcome::Flagged, Verdict::Flag, RULE + FLAGGED)),
+        (
+            "198.18.3.1",
+            443,
+            (Outcome::Rejected, Verdict::Reject, RULE + REJECTED),
+        ),
+        (
+            "198.18.4.1",
+            443,
+            (Outcome::Flagged, Verdict::Flag, RULE + FLAGGED),
+        ),
         ("198.18.5.1", 443, allow(PORTED)),
         ("198.18.5.1", 25, block(PORTED)),
         ("198.18.6.1", 443, allow(SHADOWED)),
         ("198.18.6.200", 443, allow(NAMED)),
         ("198.18.1.77", 443, block(BLOCKED)),
         ("198.18.1.78", 443, allow(ALLOWED)),
-        ("203.0.113.1", 443, (Outcome::Blocked, Verdict::Block, RULE_DEFAULT)),
-        ("198.18.7.1", 443, (Outcome::Blocked, Verdict::Block, RULE_DEFAULT)),
-        ("198.18.7.1", 8443, (Outcome::Allowed, Verdict::Allow, RULE + 50)),
+        (
+            "203.0.113.1",
+            443,
+            (Outcome::Blocked, Verdict::Block, RULE_DEFAULT),
+        ),
+        (
+            "198.18.7.1",
+            443,
+            (Outcome::Blocked, Verdict::Block, RULE_DEFAULT),
+        ),
+        (
+            "198.18.7.1",
+            8443,
+            (Outcome::Allowed, Verdict::Allow, RULE + 50),
+        ),
         ("2001:db8:1::1", 443, allow(ALLOWED)),
         ("2001:db8:1::77", 443, block(BLOCKED)),
         ("2001:db8:2::1", 443, block(BLOCKED)),
-        ("2001:db8:3::1", 443, (Outcome::Rejected, Verdict::Reject, RULE + REJECTED)),
-        ("2001:db8:7::1", 8443, (Outcome::Allowed, Verdict::Allow, RULE + 50)),
-        ("2001:db9::1", 443, (Outcome::Blocked, Verdict::Block, RULE_DEFAULT)),
+        (
+            "2001:db8:3::1",
+            443,
+            (Outcome::Rejected, Verdict::Reject, RULE + REJECTED),
+        ),
+        (
+            "2001:db8:7::1",
+            8443,
+            (Outcome::Allowed, Verdict::Allow, RULE + 50),
+        ),
+        (
+            "2001:db9::1",
+            443,
+            (Outcome::Blocked, Verdict::Block, RULE_DEFAULT),
+        ),
     ];
     for (address, port, (outcome, verdict, rule)) in table {
         let frame = to(address, TCP, tcp(40_000, port, SYN, b""));
@@ -69,11 +106,21 @@ fn each_verdict_has_its_outcome_and_its_flow() {
                 assert_eq!(report.frame, frame, "a frame that passes is not touched");
             }
             let state = rig.flow(&key(address, 40_000, port, TCP)).unwrap();
-            assert_eq!((state.verdict, state.rule), (verdict.code(), rule), "{address}:{port}");
+            assert_eq!(
+                (state.verdict, state.rule),
+                (verdict.code(), rule),
+                "{address}:{port}"
+            );
             assert_eq!(state.outbound_packets, packet, "{address}:{port}");
             assert_eq!(state.outbound_bytes, packet * (frame.len() as u64 - 14));
-            assert_eq!(state.stopped_packets, if outcome.passes() { 0 } else { packet });
-            assert_eq!((state.zone, state.opaque, state.outbound_tcp_flags), (1, 0, SYN));
+            assert_eq!(
+                state.stopped_packets,
+                if outcome.passes() { 0 } else { packet }
+            );
+            assert_eq!(
+                (state.zone, state.opaque, state.outbound_tcp_flags),
+                (1, 0, SYN)
+            );
             assert_eq!(state.flags & ENFORCED, ENFORCED);
         }
     }
@@ -81,9 +128,15 @@ fn each_verdict_has_its_outcome_and_its_flow() {
     let expected = (RULE + SHADOWED, Verdict::Block.code());
     assert_eq!((shadowed.shadow_rule, shadowed.shadow_verdict), expected);
     let named = rig.flow(&key("198.18.6.200", 40_000, 443, TCP)).unwrap();
-    assert_eq!((named.flags & NAMES_MATTER, named.shadow_rule), (NAMES_MATTER, RULE_NONE));
+    assert_eq!(
+        (named.flags & NAMES_MATTER, named.shadow_rule),
+        (NAMES_MATTER, RULE_NONE)
+    );
     // Marks are for TCP only here.
-    let (found, _) = rig.outcome(Direction::Outbound, &to("198.18.7.1", UDP, udp(1, 8443, b"")));
+    let (found, _) = rig.outcome(
+        Direction::Outbound,
+        &to("198.18.7.1", UDP, udp(1, 8443, b"")),
+    );
     assert_eq!(found, Outcome::Blocked);
 }
 
@@ -95,7 +148,9 @@ fn a_source_in_no_zone_is_zone_zero() {
     let rig = common::rig();
     let frame = between("192.0.2.1", "198.18.1.1", UDP, udp(5, 6, b""));
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
-    let state = rig.flow(&key_between("192.0.2.1", "198.18.1.1", 5, 6, UDP)).unwrap();
+    let state = rig
+        .flow(&key_between("192.0.2.1", "198.18.1.1", 5, 6, UDP))
+        .unwrap();
     assert_eq!((state.zone, state.rule), (0, RULE_DEFAULT));
 }
 
@@ -113,8 +168,17 @@ fn monitor_mode_passes_everything_and_says_so() {
         ("198.18.4.1", Outcome::Flagged),
     ] {
         let frame = to(address, TCP, tcp(1, 443, SYN, b""));
-        assert_eq!(rig.outcome(Direction::Outbound, &frame).0, outcome, "{address}");
-        assert_eq!(rig.flow(&key(address, 1, 443, TCP)).unwrap().stopped_packets, 0);
+        assert_eq!(
+            rig.outcome(Direction::Outbound, &frame).0,
+            outcome,
+            "{address}"
+        );
+        assert_eq!(
+            rig.flow(&key(address, 1, 443, TCP))
+                .unwrap()
+                .stopped_packets,
+            0
+        );
     }
 }
 
@@ -137,7 +201,10 @@ fn a_new_policy_holds_from_the_next_packet_of_known_flows_on() {
     broken.verdicts[1][3] = 99;
     let error = rig.datapath.apply_policy(&broken).unwrap_err().to_string();
     assert!(error.contains("rule set 99 does not exist"), "{error}");
-    assert_eq!(rig.datapath.active().unwrap().generation, applied.generation);
+    assert_eq!(
+        rig.datapath.active().unwrap().generation,
+        applied.generation
+    );
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
 }
 
@@ -167,7 +234,13 @@ fn the_links_own_traffic_passes_and_nothing_that_only_looks_like_it() {
     }
     let rig = common::rig();
     let solicitation = |source: &str, destination: &str, hop_limit: u8| {
-        ethernet(&v6(source, destination, ICMPV6, hop_limit, &icmp(135, 0, 0)))
+        ethernet(&v6(
+            source,
+            destination,
+            ICMPV6,
+            hop_limit,
+            &icmp(135, 0, 0),
+        ))
     };
     let igmp = |ttl: u8| {
         let mut packet = V4::new(INSIDE_V4, "239.1.2.3", 2, vec![0x16; 8]);
@@ -175,28 +248,66 @@ fn the_links_own_traffic_passes_and_nothing_that_only_looks_like_it() {
         packet.frame()
     };
     let control = [
-        ("DHCP", between("0.0.0.0", "255.255.255.255", UDP, udp(68, 67, b"x"))),
-        ("link-local", to("169.254.169.254", TCP, tcp(1, 80, SYN, b""))),
+        (
+            "DHCP",
+            between("0.0.0.0", "255.255.255.255", UDP, udp(68, 67, b"x")),
+        ),
+        (
+            "link-local",
+            to("169.254.169.254", TCP, tcp(1, 80, SYN, b"")),
+        ),
         ("all hosts", to("224.0.0.1", 2, vec![0x11; 8])),
         ("IGMP report", igmp(1)),
-        ("link-local v6", between(INSIDE_V6, "fe80::1", TCP, tcp(1, 80, SYN, b""))),
-        ("solicited node", solicitation("fe80::9", "ff02::1:ff00:1", 255)),
-        ("neighbour of the same /64", solicitation("2001:db8:2::9", "2001:db8:2::1", 255)),
-        ("DHCPv6", between("fe80::9", "ff02::1:2", UDP, udp(546, 547, b"x"))),
+        (
+            "link-local v6",
+            between(INSIDE_V6, "fe80::1", TCP, tcp(1, 80, SYN, b"")),
+        ),
+        (
+            "solicited node",
+            solicitation("fe80::9", "ff02::1:ff00:1", 255),
+        ),
+        (
+            "neighbour of the same /64",
+            solicitation("2001:db8:2::9", "2001:db8:2::1", 255),
+        ),
+        (
+            "DHCPv6",
+            between("fe80::9", "ff02::1:2", UDP, udp(546, 547, b"x")),
+        ),
     ];
     for (what, frame) in &control {
-        assert_eq!(rig.outcome(Direction::Outbound, frame).0, Outcome::Control, "{what}");
+        assert_eq!(
+            rig.outcome(Direction::Outbound, frame).0,
+            Outcome::Control,
+            "{what}"
+        );
     }
     assert_eq!(rig.flow_count(), 0, "control traffic has no flows");
     let judged = [
-        ("broadcast of another port", between("10.0.0.1", "255.255.255.255", UDP, udp(1, 2, b""))),
+        (
+            "broadcast of another port",
+            between("10.0.0.1", "255.255.255.255", UDP, udp(1, 2, b"")),
+        ),
         ("IGMP of many hops", igmp(9)),
-        ("solicitation far away", solicitation("2001:db8:9::9", "2001:db8:2::1", 255)),
-        ("solicitation that was forwarded", solicitation("2001:db8:2::9", "2001:db8:2::1", 64)),
-        ("DHCP to a server elsewhere", to("198.18.2.1", UDP, udp(68, 67, b"x"))),
+        (
+            "solicitation far away",
+            solicitation("2001:db8:9::9", "2001:db8:2::1", 255),
+        ),
+        (
+            "solicitation that was forwarded",
+            solicitation("2001:db8:2::9", "2001:db8:2::1", 64),
+        ),
+        (
+            "DHCP to a server elsewhere",
+            to("198.18.2.1", UDP, udp(68, 67, b"x")),
+        ),
     ];
     for (what, frame) in &judged {
-        assert_eq!(rig.outcome(Direction::Outbound, frame).0, Outcome::Blocked, "{what}");
+        assert_eq!(
+            rig.outcome(Direction::Outbound, frame).0,
+            Outcome::Blocked,
+            "{what}"
+        );
     }
 }
 
@@ -210,7 +321,10 @@ fn the_gateways_own_addresses_pass_from_when_they_are_set() {
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
     let address = "198.18.2.1".parse().unwrap();
     assert!(rig.datapath.set_gateway_addresses(&[address]).unwrap());
-    assert!(!rig.datapath.set_gateway_addresses(&[address]).unwrap(), "nothing changed");
+    assert!(
+        !rig.datapath.set_gateway_addresses(&[address]).unwrap(),
+        "nothing changed"
+    );
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Gateway);
     let reply = frames::from("198.18.2.1", UDP, udp(9, 22, b""));
     assert_eq!(rig.outcome(Direction::Reply, &reply).0, Outcome::Gateway);
@@ -224,13 +338,19 @@ fn decisions_are_told_once_and_connections_end() {
         return;
     }
     let mut rig = Rig::new();
-    rig.datapath.apply_atlas_and_policy(&tables::atlas(), &tables::policy(true)).unwrap();
+    rig.datapath
+        .apply_atlas_and_policy(&tables::atlas(), &tables::policy(true))
+        .unwrap();
     let mut events = rig.datapath.take_events().unwrap();
     assert!(rig.datapath.take_events().is_err(), "one reader");
     for flags in [SYN, ACK, ACK, FIN | ACK, ACK] {
         rig.outbound(&to("198.18.1.1", TCP, tcp(5, 443, flags, b"")));
     }
-    rig.reply(&frames::from("198.18.1.1", TCP, tcp(443, 5, FIN | ACK, b"")));
+    rig.reply(&frames::from(
+        "198.18.1.1",
+        TCP,
+        tcp(443, 5, FIN | ACK, b""),
+    ));
     // The same ports again: another connection.
     rig.outbound(&to("198.18.1.1", TCP, tcp(5, 443, SYN, b"")));
     let told: Vec<_> = std::iter::from_fn(|| events.next()).collect();
@@ -239,14 +359,20 @@ fn decisions_are_told_once_and_connections_end() {
     assert_eq!(told[1].state.outbound_packets, 5);
     assert_eq!(told[1].direction, Direction::Reply as u8);
     assert_eq!(told[2].state.outbound_packets, 1, "counted from the start");
-    assert!(told.iter().all(|event| event.key == key("198.18.1.1", 5, 443, TCP)));
+    assert!(
+        told.iter()
+            .all(|event| event.key == key("198.18.1.1", 5, 443, TCP))
+    );
 
     let mut stricter = tables::policy(true);
     stricter.verdicts[1][usize::from(ALLOWED)] = BLOCKED;
     rig.datapath.apply_policy(&stricter).unwrap();
     rig.outbound(&to("198.18.1.1", TCP, tcp(5, 443, ACK, b"")));
     let told = events.next().unwrap();
-    assert_eq!((told.kind, told.outcome), (kind::REJUDGED, Outcome::Blocked as u8));
+    assert_eq!(
+        (told.kind, told.outcome),
+        (kind::REJUDGED, Outcome::Blocked as u8)
+    );
     // Opaque traffic: one event a second for each kind, all of it counted.
     for _ in 0..5 {
         rig.outbound(&ethernet_tagged(&[], 0x88cc, &[0; 40]));
@@ -263,9 +389,10 @@ fn echo_requests_of_two_programs_are_two_flows() {
         return;
     }
     let rig = common::rig();
-    for (address, protocol, request, reply) in
-        [("198.18.1.9", ICMP, 8, 0), ("2001:db8:1::9", ICMPV6, 128, 129)]
-    {
+    for (address, protocol, request, reply) in [
+        ("198.18.1.9", ICMP, 8, 0),
+        ("2001:db8:1::9", ICMPV6, 128, 129),
+    ] {
         for identifier in [11, 12] {
             let frame = to(address, protocol, icmp(request, 0, identifier));
             assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Allowed);

@@ -77,7 +77,9 @@ static SHARED: Mutex<Option<Rig>> = Mutex::new(None);
 pub fn rig() -> RigGuard {
     let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
     let rig = shared.get_or_insert_with(Rig::new);
-    rig.datapath.apply_atlas_and_policy(&tables::atlas(), &tables::policy(true)).unwrap();
+    rig.datapath
+        .apply_atlas_and_policy(&tables::atlas(), &tables::policy(true))
+        .unwrap();
     rig.datapath.set_gateway_addresses(&[]).unwrap();
     let mut keys = Vec::new();
     rig.datapath.flows(&mut |key, _| keys.push(key)).unwrap();

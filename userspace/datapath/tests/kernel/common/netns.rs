@@ -18,13 +18,25 @@ pub struct Pair {
 pub const GATE: &str = "inside0";
 pub const CLIENT: &str = "lan0";
 /// Addresses that the gate's namespace answers for.
-const WORLD: [&str; 5] =
-    ["198.18.1.1/32", "198.18.2.1/32", "198.18.3.1/32", "2001:db8:1::1/128", "2001:db8:3::1/128"];
+const WORLD: [&str; 5] = [
+    "198.18.1.1/32",
+    "198.18.2.1/32",
+    "198.18.3.1/32",
+    "2001:db8:1::1/128",
+    "2001:db8:3::1/128",
+];
 
 impl Pair {
     pub fn new() -> Self {
-        let id = format!("{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
-        let pair = Self { lan: format!("octroi-lan-{id}"), gw: format!("octroi-gw-{id}") };
+        let id = format!(
+            "{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        );
+        let pair = Self {
+            lan: format!("octroi-lan-{id}"),
+            gw: format!("octroi-gw-{id}"),
+        };
         for name in [&pair.lan, &pair.gw] {
             ip(&["netns", "add", name]);
             ip(&["-n", name, "link", "set", "lo", "up"]);
@@ -39,17 +51,44 @@ impl Pair {
     /// Makes the veth pair (again).
     pub fn plug(&self) {
         let Self { lan, gw } = self;
-        ip(&["-n", gw, "link", "add", GATE, "type", "veth", "peer", "name", CLIENT, "netns", lan]);
+        ip(&[
+            "-n", gw, "link", "add", GATE, "type", "veth", "peer", "name", CLIENT, "netns", lan,
+        ]);
         ip(&["-n", gw, "address", "add", "10.1.0.1/24", "dev", GATE]);
-        ip(&["-n", gw, "address", "add", "fd00:1::1/64", "dev", GATE, "nodad"]);
+        ip(&[
+            "-n",
+            gw,
+            "address",
+            "add",
+            "fd00:1::1/64",
+            "dev",
+            GATE,
+            "nodad",
+        ]);
         ip(&["-n", lan, "address", "add", "10.1.0.2/24", "dev", CLIENT]);
-        ip(&["-n", lan, "address", "add", "fd00:1::2/64", "dev", CLIENT, "nodad"]);
+        ip(&[
+            "-n",
+            lan,
+            "address",
+            "add",
+            "fd00:1::2/64",
+            "dev",
+            CLIENT,
+            "nodad",
+        ]);
         ip(&["-n", gw, "link", "set", GATE, "up"]);
         ip(&["-n", lan, "link", "set", CLIENT, "up"]);
         ip(&["-n", lan, "route", "add", "default", "via", "10.1.0.1"]);
-        ip(&["-n", lan, "-6", "route", "add", "default", "via", "fd00:1::1"]);
-        // XDP_TX on a veth needs its peer to poll (NAPI), which GRO turns on.
-        ip(&["netns", "exec", lan, "ethtool", "-K", CLIENT, "gro", "on"]);
+        ip(&[
+            "-n",
+            lan,
+            "-6",
+            "route",
+            "add",
+            "default",
+            "via",
+            "fd00:1::1",
+        ]);
     }
 
     /// Deletes the veth pair.
@@ -90,7 +129,10 @@ fn inside<T: Send>(name: &str, run: impl FnOnce() -> T + Send) -> T {
 }
 
 fn ip(arguments: &[&str]) {
-    let output = Command::new("ip").args(arguments).output().expect("ip (iproute2) must be there");
+    let output = Command::new("ip")
+        .args(arguments)
+        .output()
+        .expect("ip (iproute2) must be there");
     assert!(
         output.status.success(),
         "ip {}: {}",
