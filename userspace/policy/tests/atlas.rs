@@ -210,3 +210,77 @@ fn explanations_fit_the_page_and_survive_json() {
         }
     }
 }
+
+/// Shadow rules, opacity, zones and ports: each in its place in the explanation.
+#[test]
+fn shadow_opacity_zone_and_port_are_explained() {
+    let text = "[policy]\nname = \"n\"\nmode = \"enforce\"\ndefault = \"allow\"\n\
+                [[zone]]\nname = \"cabinet\"\nprefixes = [\"10.10.0.0/16\"]\n\
+                [[zone]]\nname = \"guests\"\nprefixes = [\"10.20.0.0/16\"]\n\
+                [[rule]]\nid = \"trial\"\nverdict = \"block\"\nshadow = true\nhosting = [\"FR\"]\n\
+                [[rule]]\nid = \"mail\"\nverdict = \"reject\"\nfrom = [\"cabinet\"]\nports = [25]\n";
+    let policy = Policy::parse(text, "n", ATLAS.catalogue()).unwrap();
+    let destination: IpAddr = "51.210.0.1".parse().unwrap();
+    let dossier = ATLAS.dossier(destination);
+    let mail = Subject {
+        catalogue: ATLAS.catalogue(),
+        zone: policy.zone_of("10.10.0.1".parse().unwrap()),
+        destination,
+        profile: &dossier.profile,
+        asn: None,
+        protocol: 6,
+        port: 25,
+        name: None,
+        opaque: Opaque::None,
+        at: AT,
+    };
+    let explained = policy.explain(&mail, dossier.clone(), ATLAS.catalogue());
+    assert_eq!(
+        (explained.rule.as_str(), explained.verdict),
+        ("mail", Verdict::Reject)
+    );
+    assert_eq!(
+        explained.shadow.as_ref().map(|shadow| shadow.rule.as_str()),
+        Some("trial")
+    );
+    let told = |change: &str| {
+        let mut others = explained.counterfactuals.iter();
+        others.any(|other| other.change == change && other.verdict == Verdict::Allow)
+    };
+    assert!(told("it came from zone guests"), "{explained}");
+    assert!(
+        explained
+            .to_string()
+            .contains("shadow rule trial would block"),
+        "{explained}"
+    );
+
+    let tunnel = Subject {
+        protocol: 47,
+        port: 0,
+        opaque: Opaque::Gre,
+        ..mail
+    };
+    let explained = policy.explain(&tunnel, dossier.clone(), ATLAS.catalogue());
+    assert_eq!(
+        (explained.rule.as_str(), explained.verdict),
+        ("opaque", Verdict::Block)
+    );
+    assert_eq!(explained.opaque.as_deref(), Some("gre"));
+    let steps: Vec<_> = explained
+        .path
+        .iter()
+        .map(|step| (step.rule.as_str(), step.matched))
+        .collect();
+    let expected = [
+        ("trial", true),
+        ("mail", false),
+        ("default", true),
+        ("opaque", true),
+    ];
+    assert_eq!(steps, expected);
+    assert_eq!(
+        explained.counterfactuals[0].change,
+        "the traffic were not opaque (gre)"
+    );
+}
