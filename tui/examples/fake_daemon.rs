@@ -11,7 +11,7 @@ fn main() {
     let mut arguments = std::env::args().skip(1);
     let socket = arguments
         .next()
-        .unwrap_or_else(|| "/tmp/octroi-fake.sock".to_owned());
+        .unwrap_or_else(|| "octroi-fake.sock".to_owned());
     let flows = arguments
         .next()
         .and_then(|count| count.parse().ok())
