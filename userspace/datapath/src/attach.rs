@@ -355,9 +355,9 @@ fn foreign(interface: &str, running: RunningXdp) -> DatapathError {
 /// The system's error inside a program error, if there is one.
 fn cause(error: ProgramError) -> io::Error {
     match error {
-        ProgramError::SyscallError(error) => error.io_error,
+        ProgramError::SyscallError(error)
+        | ProgramError::MapError(MapError::SyscallError(error)) => error.io_error,
         ProgramError::IOError(error) => error,
-        ProgramError::MapError(MapError::SyscallError(error)) => error.io_error,
         other => io::Error::other(other),
     }
 }

@@ -78,7 +78,7 @@ fn hardware_type(interface: &str) -> io::Result<u16> {
     Ok(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family })
 }
 
-/// The XDP program an interface runs, by RTM_GETLINK.
+/// The XDP program an interface runs, by `RTM_GETLINK`.
 pub(crate) fn running_xdp(index: u32) -> io::Result<Option<RunningXdp>> {
     // SAFETY: socket(2) with constants; the result is checked.
     let fd = unsafe {
@@ -135,7 +135,7 @@ fn get_link(index: u32) -> [u8; HEADER_BYTES + IFINFO_BYTES] {
 
 fn parse(message: &[u8]) -> io::Result<Option<RunningXdp>> {
     let kind = message.get(4..6).map(u16_of);
-    if kind == Some(libc::NLMSG_ERROR as u16) {
+    if kind.map(i32::from) == Some(libc::NLMSG_ERROR) {
         let code = message.get(16..20).map_or(0, u32_of);
         return Err(io::Error::from_raw_os_error(
             code.cast_signed().wrapping_neg(),

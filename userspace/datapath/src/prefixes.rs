@@ -73,7 +73,7 @@ impl<V: Pod + PartialEq> Prefixes<V> {
     /// Reads what an earlier process left in a half.
     fn read(&self, half: u8) -> Result<Content<V>, DatapathError> {
         let mut content = Content::new();
-        for entry in self.trie.iter() {
+        for entry in &self.trie {
             let (key, value) =
                 entry.map_err(|error| DatapathError::map("read", self.name, error))?;
             let (length, data) = (key.prefix_len(), key.data());

@@ -1,6 +1,8 @@
 //! The kernel programs, run by the kernel: `BPF_PROG_TEST_RUN` for single packets, network
 //! namespaces for attaching. One program, so that the tables are loaded few times. Needs root.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 mod adoption;
 mod common;
 mod equivalence;

@@ -50,11 +50,11 @@ fn a_verdict_by_name_holds_and_goes_stale() {
     // A new generation would allow it: the stricter stays until userspace has decided again.
     rig.datapath.apply_policy(&tables::policy(true)).unwrap();
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
-    let stale = rig
+    let refused = rig
         .datapath
         .rewrite_verdict(&key, state.first_ns, &change)
         .unwrap();
-    assert_eq!(stale, Rewritten::Stale);
+    assert_eq!(refused, Rewritten::Stale);
     let again = VerdictChange {
         generation: change.generation + 1,
         verdict: Verdict::Allow,

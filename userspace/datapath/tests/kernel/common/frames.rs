@@ -76,7 +76,7 @@ impl V4 {
         let mut bytes = vec![0x40 | u8::try_from(header / 4).unwrap(), 0];
         bytes.extend_from_slice(&total.to_be_bytes());
         bytes.extend_from_slice(&self.identification.to_be_bytes());
-        let flags = self.offset / 8 | if self.more { 0x2000 } else { 0 };
+        let flags = (self.offset / 8) | if self.more { 0x2000 } else { 0 };
         bytes.extend_from_slice(&flags.to_be_bytes());
         bytes.extend_from_slice(&[self.ttl, self.protocol, 0, 0]);
         bytes.extend_from_slice(&self.source.octets());

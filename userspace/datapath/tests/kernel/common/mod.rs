@@ -3,7 +3,12 @@
 #![allow(
     dead_code,
     unreachable_pub,
-    reason = "each test program uses its own part of it"
+    clippy::unwrap_used,
+    clippy::must_use_candidate,
+    clippy::new_without_default,
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "shared by tests and a bench, each of which uses its own part of it; they may unwrap"
 )]
 
 pub mod checksum;

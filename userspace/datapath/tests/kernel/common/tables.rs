@@ -28,7 +28,7 @@ pub const NAMED: u16 = 300;
 
 /// Rule numbers are class numbers plus this.
 pub const RULE: u16 = 100;
-/// The mark of 198.18.7.0/24 and 2001:db8:7::/48.
+/// The mark of `198.18.7.0/24` and `2001:db8:7::/48`.
 pub const MARK: u64 = 1 << 5;
 
 /// Prefix to class, longest prefix first found.
@@ -142,7 +142,7 @@ pub fn set(entries: &[RuleEntry], flags: u32) -> RuleSet {
     }
 }
 
-/// The policy of the little world. Sources in 10.0.0.0/8 and fd00::/8 are zone 1; others zone 0,
+/// The policy of the little world. Sources in `10.0.0.0/8` and `fd00::/8` are zone 1; others 0,
 /// which blocks everything. Marked destinations are allowed on port 8443 whatever their class.
 pub fn policy(enforced: bool) -> Tables {
     let default = rule(RULE_DEFAULT, Verdict::Block, enforced);
