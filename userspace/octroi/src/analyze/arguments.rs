@@ -51,6 +51,8 @@ pub(crate) enum Format {
     Json,
     /// A JSON line for each flow as it ends, then one for each alert and capture.
     Jsonl,
+    /// EVE JSON: the alerts and flow records that the gate would have written.
+    Eve,
     /// A JSON line for each capture: packets, flows, names, destinations. No policy is asked.
     SummaryJsonl,
 }

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::path::Path;
 
 use jiff::civil::Date;
 use octroi_geo_db::profile::Profile;
@@ -10,7 +9,7 @@ use octroi_inspect::flow::{self, Flow};
 use octroi_inspect::name::NameEvent;
 use octroi_inspect::packet::Unparsed;
 use octroi_inspect::survey::{Naming, Sink};
-use octroi_policy::{Decision, Opaque, Verdict};
+use octroi_policy::{Decision, Opaque};
 
 use super::names::Names;
 use super::report::{AlertKey, CaptureLine, FlowLine, Report};
@@ -63,7 +62,7 @@ impl Judging {
         }
     }
 
-    pub(crate) fn begin_capture(&mut self, _path: &Path) {
+    pub(crate) fn begin_capture(&mut self) {
         self.capture = self.report.captures.len();
     }
 
@@ -75,6 +74,16 @@ impl Judging {
         self.report.names = self.names.map(Names::into_lines).unwrap_or_default();
         self.report.explain(&self.desk);
         self.report
+    }
+
+    /// The whole reason of a flow's verdict.
+    pub(super) fn residency(&self, line: &FlowLine) -> octroi_events::Residency {
+        let explanation = self.desk.judge.explain(&line.question(&self.desk));
+        octroi_events::Residency::from_explanation(
+            &explanation,
+            &self.desk.judge.atlas,
+            self.desk.at,
+        )
     }
 
     /// Judges a flow and counts it.
@@ -99,7 +108,7 @@ impl Judging {
         self.report
             .count(&profile, &decision, flow_packets(flow), flow_bytes(flow));
         let line = FlowLine::new(self.capture, flow, &ends, &profile, &decision, &self.desk);
-        if decision.verdict != Verdict::Allow || decision.shadow.is_some() {
+        if line.is_alert() {
             self.report.alert(AlertKey::of(&line), &line);
         }
         line

@@ -6,6 +6,7 @@
 //! what was left out is told.
 
 mod arguments;
+mod eve;
 mod json;
 mod judged;
 mod names;

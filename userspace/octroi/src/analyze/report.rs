@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::community_id_of;
 use octroi_inspect::flow::Flow;
+use octroi_inspect::name::NameSource;
 use octroi_inspect::packet::protocol;
 use octroi_inspect::survey::{Counts, Name, Naming, Survey};
 use octroi_policy::{Decision, Explanation, Opaque, Verdict};
@@ -158,6 +159,8 @@ pub(crate) struct FlowLine {
     /// Rule that would have decided if it were not `shadow`, and its verdict.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) shadow: Option<(String, &'static str)>,
+    #[serde(skip)]
+    pub(crate) name_from: Option<NameSource>,
     #[serde(skip)]
     zone_number: u8,
     #[serde(skip)]
@@ -366,6 +369,7 @@ impl FlowLine {
             app_protocol: flow.data.protocol.map(|protocol| protocol.name()),
             name: name.map(|name| name.name.clone()),
             name_source: name.map(|name| name.source.name()),
+            name_from: name.map(|name| name.source),
             ech: name.is_some_and(|name| name.ech),
             alpn: name.map(|name| name.alpn.clone()).unwrap_or_default(),
             outbound_packets: outbound.0,
@@ -403,8 +407,18 @@ impl FlowLine {
         }
     }
 
+    /// Whether a SOC should see it.
+    pub(super) fn is_alert(&self) -> bool {
+        self.verdict != Verdict::Allow.name() || self.shadow.is_some()
+    }
+
+    /// Whether the verdict stops packets.
+    pub(super) fn stops(&self) -> bool {
+        severity(self.verdict) >= Verdict::Reject.code()
+    }
+
     /// The question that was judged.
-    fn question<'a>(&'a self, desk: &Desk) -> Question<'a> {
+    pub(super) fn question<'a>(&'a self, desk: &Desk) -> Question<'a> {
         Question {
             zone: self.zone_number,
             destination: self.destination,

@@ -15,7 +15,7 @@ use octroi_inspect::survey::{Sink, Survey};
 use super::arguments::{AnalyzeArguments, Format};
 use super::judged::{Desk, Judging};
 use super::report::CaptureLine;
-use super::{json, summary, text};
+use super::{eve, json, summary, text};
 use crate::judge::{self, Judge};
 
 /// Some captures could not be read to their end.
@@ -85,20 +85,30 @@ fn zone_number(policy: &octroi_policy::Policy, name: &str) -> Result<u8> {
 
 /// True when every capture was read to its end.
 fn report(arguments: &AnalyzeArguments, desk: Desk, out: &mut impl Write) -> Result<bool> {
-    let lines = arguments.format() == Format::Jsonl;
+    let mut sequence = 0;
     let mut judging = Judging::new(desk, arguments.rows(), arguments.names);
     let mut complete = true;
     for path in &arguments.captures {
         let mut survey = Survey::new(flow::Limits::default(), NamerLimits::default());
-        judging.begin_capture(path);
-        let read = if lines {
-            let mut sink = json::Lines::new(&mut judging, out);
-            let read = read(path, &mut survey, &mut sink);
-            sink.finish().context("cannot write the report")?;
-            read
-        } else {
-            read(path, &mut survey, &mut judging)
+        judging.begin_capture();
+        let read = match arguments.format() {
+            Format::Jsonl => {
+                let mut sink = json::Lines::new(&mut judging, out);
+                let read = read(path, &mut survey, &mut sink);
+                sink.finish().context("cannot write the report")?;
+                read
+            }
+            Format::Eve => {
+                let mut sink = eve::Eve::new(&mut judging, &mut sequence, out);
+                let read = read(path, &mut survey, &mut sink);
+                sink.finish().context("cannot write the events")?;
+                read
+            }
+            _ => read(path, &mut survey, &mut judging),
         };
+        if let (Format::Eve, Err(error)) = (arguments.format(), &read) {
+            eprintln!("octroi analyze: {}: {error:#}", path.display());
+        }
         complete &= read.is_ok();
         judging.end_capture(CaptureLine::new(path, &survey, read.err()));
     }
@@ -106,6 +116,7 @@ fn report(arguments: &AnalyzeArguments, desk: Desk, out: &mut impl Write) -> Res
     match arguments.format() {
         Format::Json => json::document(&report, out),
         Format::Jsonl => json::last_lines(&report, out),
+        Format::Eve => Ok(()),
         Format::Text | Format::SummaryJsonl => text::print(&report, arguments.names, out),
     }
     .context("cannot write the report")?;
