@@ -128,6 +128,14 @@ impl SkbFrame {
     }
 }
 
+impl SkbFrame {
+    /// The context, for helpers that change the frame.
+    #[inline(always)]
+    pub fn context(&self) -> *mut __sk_buff {
+        self.context
+    }
+}
+
 impl Frame for SkbFrame {
     #[inline(always)]
     fn start(&self) -> usize {

@@ -18,6 +18,7 @@ mod account;
 mod atlas;
 mod control;
 mod count;
+mod cut;
 mod event;
 mod fragment;
 mod frame;

@@ -61,6 +61,8 @@ pub struct Packet {
     pub segments: u32,
     /// Where the IP header begins.
     pub network: u32,
+    /// Where the TCP header begins; 0: this is not TCP, or it cannot be read.
+    pub transport: u32,
     /// Where the transport payload begins; 0: there is none that can be read.
     pub payload: u32,
     /// Its bytes in this frame.
@@ -85,6 +87,8 @@ pub struct Packet {
     pub icmp_code: u8,
     /// 1: ARP, which is not IP and not opaque.
     pub arp: u8,
+    /// Zero.
+    pub reserved: u32,
 }
 
 impl Packet {
@@ -95,6 +99,7 @@ impl Packet {
         self.ip_bytes = 0;
         self.segments = 1;
         self.network = 0;
+        self.transport = 0;
         self.payload = 0;
         self.payload_bytes = 0;
         self.sequence = 0;
@@ -107,6 +112,7 @@ impl Packet {
         self.icmp_type = 0;
         self.icmp_code = 0;
         self.arp = 0;
+        self.reserved = 0;
     }
 
     /// Notes a kind of opacity that ends parsing.

@@ -15,7 +15,7 @@ use crate::judge;
 use crate::maps::{FLOWS, SCRATCH, Scratch};
 use crate::outbound::active;
 use crate::packet::{Packet, words};
-use crate::{account, control, count, link, sample};
+use crate::{account, control, count, cut, link, sample};
 
 const DIRECTION: Direction = Direction::Reply;
 
@@ -38,7 +38,8 @@ pub fn run(frame: &SkbFrame) -> i32 {
         None => Outcome::InternalDrop,
     };
     count::outcome(DIRECTION, outcome);
-    if outcome.passes() { TCX_NEXT } else { TCX_DROP }
+    // A rejected reply goes on as the RST that it has become.
+    if outcome.passes() || outcome as u8 == Outcome::Rejected as u8 { TCX_NEXT } else { TCX_DROP }
 }
 
 #[inline(always)]
@@ -112,7 +113,10 @@ fn known(
     if sample::is_wanted(DIRECTION, packet, state) {
         sample::take(frame, &sight(frame, now_ns), packet, sample, state);
     }
-    let outcome = outcome_of(state);
+    let outcome = match outcome_of(state) {
+        Outcome::RejectedSilently if cut::reset(frame, packet) => Outcome::Rejected,
+        outcome => outcome,
+    };
     if told == 0 && closed {
         told = kind::CLOSED;
     }

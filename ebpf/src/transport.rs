@@ -132,6 +132,7 @@ fn tcp<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet, part: &Pa
     packet.sequence = u32::from_be(found.sequence);
     packet.acknowledgment = u32::from_be(found.acknowledgment);
     packet.tcp_flags = found.flags;
+    packet.transport = part.offset;
     packet.payload = part.offset + header_bytes;
     packet.payload_bytes = part.bytes - header_bytes;
     segments(frame, packet);

@@ -25,7 +25,8 @@ pub enum Outcome {
     Flagged = 1,
     /// Dropped by a verdict `block`.
     Blocked = 2,
-    /// Dropped by a verdict `reject`, and the sender was told.
+    /// Dropped by a verdict `reject`, and the sender was told. A reply: it went on as a RST, so that
+    /// the inside is told as well.
     Rejected = 3,
     /// Dropped by a verdict `reject` without an answer: rate limit, or a packet that must never be
     /// answered (an ICMP error, a RST, a later fragment).
