@@ -15,6 +15,9 @@ use super::tell::Teller;
 use crate::config::{Config, FlowsConfig};
 use crate::judge::{self, Judge, Question};
 
+const TCP: u8 = 6;
+const TCP_SYN: u8 = 0x02;
+
 /// All that the slow path keeps.
 pub(super) struct Engine {
     /// The atlas and the policy in force.
@@ -61,12 +64,12 @@ impl Engine {
         match event.kind {
             kind::OPAQUE => self.teller.opaque(&self.judge, &self.clock, event),
             kind::CLOSED => {
-                let (flow, _, replaced) =
-                    self.registry.take_in(event.key, event.state, event.ifindex);
-                flow.state = event.state;
-                if let Some(old) = replaced {
-                    self.ended(&old, End::Closed);
+                self.known(event.key, event.state, event.ifindex);
+                if let Some(flow) = self.registry.get_mut(&event.key) {
+                    flow.state = event.state;
                 }
+                // Its first event may have been lost: an alert that is due is raised now.
+                self.decide(datapath, &event.key);
             }
             kind::REJUDGED => {
                 self.known(event.key, event.state, event.ifindex);
@@ -161,6 +164,17 @@ impl Engine {
             }
         }
         if let Some(old) = replaced {
+            if let Some(flow) = self.registry.get_mut(&key)
+                && key.protocol == TCP
+                && flow.state.outbound_tcp_flags & TCP_SYN == 0
+            {
+                // No handshake: the kernel's table had given the conversation up, and it goes on.
+                // Its client will not say its name again.
+                flow.name.clone_from(&old.name);
+                flow.dns_bound = old.dns_bound;
+                flow.ech = old.ech;
+                flow.app = old.app;
+            }
             self.ended(&old, End::Closed);
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use nix::unistd::Group;
 use octroi_api::InterfaceStatus;
 use octroi_datapath::{Datapath, EventRing, LoadOptions, SampleRing, XdpMode};
@@ -108,11 +109,7 @@ impl Gate {
             atlas,
             policy: policy.into(),
         };
-        let in_force = InForce {
-            file,
-            text,
-            applied: Timestamp::now(),
-        };
+        let in_force = InForce::now(file, text);
         let engine = Engine::new(judge, applied.generation, in_force, teller, &config);
         let gate = Self {
             config,
@@ -251,6 +248,20 @@ pub(super) struct InForce {
     pub(super) text: String,
     /// Since when.
     pub(super) applied: Timestamp,
+    /// The day for which laws and qualifications were read.
+    pub(super) day: Date,
+}
+
+impl InForce {
+    /// In force from now on.
+    pub(super) fn now(file: String, text: String) -> Self {
+        Self {
+            file,
+            text,
+            applied: Timestamp::now(),
+            day: judge::today(),
+        }
+    }
 }
 
 /// A spinner on standard error while the gate is raised; silent when that is no terminal.

@@ -82,13 +82,24 @@ impl Gate {
             policy: Arc::new(policy),
         };
         engine.generation = applied.generation;
-        engine.in_force = InForce {
-            file: file.to_owned(),
-            text: text.to_owned(),
-            applied: Timestamp::now(),
-        };
+        engine.in_force = InForce::now(file.to_owned(), text.to_owned());
         engine.judged_anew(&datapath);
         Ok(check)
+    }
+
+    /// Compiles the policy in force again when the day has changed: laws, adequacy decisions and
+    /// qualifications are dated.
+    pub(super) fn turn_the_page(&self) {
+        let (file, text) = {
+            let engine = self.engine();
+            if engine.in_force.day == judge::today() {
+                return;
+            }
+            (engine.in_force.file.clone(), engine.in_force.text.clone())
+        };
+        // Refused: yesterday's tables stay, told once and not every second.
+        self.apply_policy_text(&text, &file);
+        self.engine().in_force.day = judge::today();
     }
 
     /// Opens the configured atlas file again; nothing to do for the one in the binary.

@@ -43,6 +43,7 @@ pub(super) async fn sweep(gate: Arc<Gate>) {
 }
 
 fn sweep_once(gate: &Gate) {
+    gate.turn_the_page();
     let began_ns = Clock::now().monotonic_ns();
     let datapath = gate.datapath();
     let mut flows = Vec::new();
