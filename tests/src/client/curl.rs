@@ -94,7 +94,8 @@ impl Request<'_> {
 
 impl Report {
     fn seen(&self) -> Seen {
-        let connected = self.time_connect > 0.0;
+        // A handshake of TLS that ends in silence leaves the time at 0: the words tell.
+        let connected = self.time_connect > 0.0 || self.says("ssl connection timeout");
         match self.exitcode {
             0 => Seen::Answered,
             RESOLVE_FAILED => Seen::NoName,
@@ -147,6 +148,7 @@ mod tests {
             ),
             (28, "Connection timed out", 0.0, 2.0, Seen::Timeout),
             (28, "Operation timed out", 0.01, 4.0, Seen::Cut),
+            (28, "SSL connection timeout", 0.0, 2.0, Seen::Cut),
             (
                 35,
                 "OpenSSL SSL_connect: Connection reset by peer",
