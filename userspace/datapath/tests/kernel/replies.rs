@@ -4,7 +4,8 @@ use octroi_abi::outcome::{Direction, Outcome};
 use octroi_abi::verdict::Verdict;
 use octroi_datapath::{Rewritten, VerdictChange};
 
-use crate::common::frames::{ACK, SYN, TCP, UDP, from, key, tcp, to, udp};
+use crate::common::checksum;
+use crate::common::frames::{ACK, PSH, RST, SYN, TCP, UDP, from, key, tcp, to, udp};
 use crate::common::tables::{self, ALLOWED, BLOCKED};
 use crate::common::{self, TCX_DROP, TCX_NEXT};
 
@@ -36,16 +37,51 @@ fn a_stopped_flow_is_stopped_both_ways() {
         return;
     }
     let rig = common::rig();
-    for (address, outcome) in [
-        ("198.18.2.1", Outcome::Blocked),
-        ("198.18.3.1", Outcome::RejectedSilently),
+    for (address, protocol, outcome) in [
+        ("198.18.2.1", TCP, Outcome::Blocked),
+        ("198.18.2.1", UDP, Outcome::Blocked),
+        ("198.18.3.1", UDP, Outcome::RejectedSilently),
     ] {
-        rig.outbound(&to(address, TCP, tcp(9, 443, SYN, b"")));
-        let (found, report) = rig.outcome(
-            Direction::Reply,
-            &from(address, TCP, tcp(443, 9, SYN | ACK, b"")),
-        );
+        let segment = |from, to, flags| match protocol {
+            TCP => tcp(from, to, flags, b""),
+            _ => udp(from, to, b""),
+        };
+        rig.outbound(&to(address, protocol, segment(9, 443, SYN)));
+        let reply = from(address, protocol, segment(443, 9, SYN | ACK));
+        let (found, report) = rig.outcome(Direction::Reply, &reply);
         assert_eq!((found, report.action), (outcome, TCX_DROP));
+    }
+}
+
+#[test]
+fn a_reply_of_a_rejected_conversation_becomes_a_reset() {
+    if common::skipped() {
+        return;
+    }
+    let rig = common::rig();
+    for (address, header) in [("198.18.3.1", 20), ("2001:db8:3::1", 40)] {
+        rig.outbound(&to(address, TCP, tcp(9, 443, SYN, b"")));
+        let mut reply = from(address, TCP, tcp(443, 9, PSH | ACK, b"a server's hello"));
+        let (ip, segment) = reply[14..].split_at_mut(header);
+        checksum::seal_tcp(ip, segment);
+        let (outcome, report) = rig.outcome(Direction::Reply, &reply);
+        assert_eq!((outcome, report.action), (Outcome::Rejected, TCX_NEXT));
+        let (ip, reset) = report.frame[14..].split_at(header);
+        assert_eq!(reset[13], RST | ACK);
+        assert_eq!(
+            reset[4..12],
+            reply[14 + header + 4..][..8],
+            "its numbers stay"
+        );
+        assert!(
+            checksum::transport_holds(ip, TCP, reset),
+            "{address}: TCP checksum"
+        );
+        // One that is a reset already passes as it is.
+        let reset = from(address, TCP, tcp(443, 9, RST, b""));
+        let (outcome, report) = rig.outcome(Direction::Reply, &reset);
+        assert_eq!((outcome, report.action), (Outcome::Rejected, TCX_NEXT));
+        assert_eq!(report.frame, reset);
     }
 }
 
@@ -91,8 +127,5 @@ fn a_flow_that_is_cut_by_its_name_is_cut_both_ways() {
     assert_eq!(done, Rewritten::Done);
     let data = to("198.18.6.200", TCP, tcp(9, 443, ACK, b"hello"));
     assert_eq!(rig.outcome(Direction::Outbound, &data).0, Outcome::Rejected);
-    assert_eq!(
-        rig.outcome(Direction::Reply, &answer).0,
-        Outcome::RejectedSilently
-    );
+    assert_eq!(rig.outcome(Direction::Reply, &answer).0, Outcome::Rejected);
 }

@@ -26,6 +26,17 @@ pub fn of(bytes: &[u8]) -> u16 {
 /// Whether a transport segment with its pseudo-header is sound. `ip`: the IP header, 20 or 40
 /// bytes.
 pub fn transport_holds(ip: &[u8], protocol: u8, segment: &[u8]) -> bool {
+    holds(&with_pseudo_header(ip, protocol, segment))
+}
+
+/// Writes the checksum of a TCP segment.
+pub fn seal_tcp(ip: &[u8], segment: &mut [u8]) {
+    segment[16..18].fill(0);
+    let checksum = of(&with_pseudo_header(ip, 6, segment));
+    segment[16..18].copy_from_slice(&checksum.to_be_bytes());
+}
+
+fn with_pseudo_header(ip: &[u8], protocol: u8, segment: &[u8]) -> Vec<u8> {
     let mut bytes = match ip[0] >> 4 {
         4 => ip[12..20].to_vec(),
         _ => ip[8..40].to_vec(),
@@ -33,5 +44,5 @@ pub fn transport_holds(ip: &[u8], protocol: u8, segment: &[u8]) -> bool {
     bytes.extend_from_slice(&u32::try_from(segment.len()).unwrap().to_be_bytes());
     bytes.extend_from_slice(&[0, 0, 0, protocol]);
     bytes.extend_from_slice(segment);
-    holds(&bytes)
+    bytes
 }

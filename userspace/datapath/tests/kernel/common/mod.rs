@@ -138,7 +138,8 @@ impl Rig {
         let outcome = counted(direction, &before, &after);
         let passes = match direction {
             Direction::Outbound => report.action == XDP_PASS,
-            Direction::Reply => report.action == TCX_NEXT,
+            // A rejected reply goes on, as a RST.
+            Direction::Reply => report.action == TCX_NEXT && outcome != Outcome::Rejected,
         };
         assert_eq!(
             passes,
