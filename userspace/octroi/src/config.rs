@@ -104,6 +104,10 @@ impl Default for NamesConfig {
 }
 
 /// When a silent flow counts as ended, seconds.
+#[expect(
+    clippy::struct_field_names,
+    reason = "the unit stands in each name, as in the file"
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FlowsConfig {

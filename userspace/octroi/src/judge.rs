@@ -131,6 +131,26 @@ pub(crate) fn read_policy(name_or_path: &str, catalogue: &Catalogue) -> Result<P
     Ok(Policy::parse(&text, &file, catalogue)?)
 }
 
+/// The number of a zone by its name.
+///
+/// # Errors
+/// When the policy has no zone of that name; the error tells which it has.
+pub(crate) fn zone_number(policy: &Policy, name: &str) -> Result<u8> {
+    let found = policy
+        .zones
+        .iter()
+        .zip(1_u8..)
+        .find(|(zone, _)| zone.name == name);
+    found.map(|(_, number)| number).with_context(|| {
+        let known: Vec<_> = policy.zones.iter().map(|zone| zone.name.as_str()).collect();
+        format!(
+            "policy \"{}\" has no zone \"{name}\" (it has: {})",
+            policy.name,
+            known.join(", ")
+        )
+    })
+}
+
 /// Opens an atlas: a file, or the one inside the binary.
 ///
 /// # Errors

@@ -21,8 +21,31 @@ fn main() -> ExitCode {
     match cli::dispatch(arguments) {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("octroi: {error:#}");
+            eprintln!("octroi: {}", chain(&error));
             ExitCode::FAILURE
         }
+    }
+}
+
+/// An error and its causes in one line; a cause that the line has named already is not repeated.
+fn chain(error: &anyhow::Error) -> String {
+    let mut line = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !line.contains(&cause) {
+            line = format!("{line}: {cause}");
+        }
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cause_is_told_once() {
+        let error = anyhow::anyhow!("no such file").context("cannot open: no such file");
+        assert_eq!(super::chain(&error), "cannot open: no such file");
+        let error = anyhow::anyhow!("no such file").context("cannot open");
+        assert_eq!(super::chain(&error), "cannot open: no such file");
     }
 }

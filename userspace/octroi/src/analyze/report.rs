@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::community_id_of;
 use octroi_inspect::flow::Flow;
-use octroi_inspect::name::NameSource;
+use octroi_inspect::name::{AppProtocol, NameSource};
 use octroi_inspect::packet::protocol;
 use octroi_inspect::survey::{Counts, Name, Naming, Survey};
 use octroi_policy::{Decision, Explanation, Opaque, Verdict};
@@ -366,7 +366,7 @@ impl FlowLine {
             destination_port: ends.destination_port,
             protocol: flow.key.protocol,
             from_outside: ends.from_outside,
-            app_protocol: flow.data.protocol.map(|protocol| protocol.name()),
+            app_protocol: flow.data.protocol.map(AppProtocol::name),
             name: name.map(|name| name.name.clone()),
             name_source: name.map(|name| name.source.name()),
             name_from: name.map(|name| name.source),

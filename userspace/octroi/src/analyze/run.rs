@@ -58,7 +58,7 @@ fn judge(arguments: &AnalyzeArguments) -> Result<Desk> {
     let policy = judge::read_policy(&arguments.policy, atlas.catalogue())?;
     let zone = match &arguments.zone {
         None => 0,
-        Some(name) => zone_number(&policy, name)?,
+        Some(name) => judge::zone_number(&policy, name)?,
     };
     Ok(Desk {
         judge: Judge {
@@ -67,19 +67,6 @@ fn judge(arguments: &AnalyzeArguments) -> Result<Desk> {
         },
         zone,
         at: arguments.at.unwrap_or_else(judge::today),
-    })
-}
-
-fn zone_number(policy: &octroi_policy::Policy, name: &str) -> Result<u8> {
-    let at = policy.zones.iter().position(|zone| zone.name == name);
-    let number = at.and_then(|at| u8::try_from(at + 1).ok());
-    number.with_context(|| {
-        let names: Vec<&str> = policy.zones.iter().map(|zone| &*zone.name).collect();
-        format!(
-            "--zone {name}: policy \"{}\" has no such zone (it has: {})",
-            policy.name,
-            names.join(", ")
-        )
     })
 }
 

@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use octroi_policy::{Opaque, Policy};
+use anyhow::{Result, bail};
+use octroi_policy::Opaque;
 
 use super::ExplainArguments;
 use crate::judge::{self, Judge, Question};
@@ -12,7 +12,10 @@ use crate::judge::{self, Judge, Question};
 pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
     let atlas = judge::open_atlas(arguments.atlas.as_deref())?;
     let policy = judge::read_policy(&arguments.policy, atlas.catalogue())?;
-    let zone = zone_number(&policy, arguments.zone.as_deref())?;
+    let zone = match &arguments.zone {
+        Some(name) => judge::zone_number(&policy, name)?,
+        None => u8::from(!policy.zones.is_empty()),
+    };
     let protocol = protocol_number(&arguments.protocol)?;
     let judge = Judge {
         atlas,
@@ -44,22 +47,6 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
         println!("{explanation}");
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The number of a zone by its name; the policy's first zone (1) when no name is given.
-fn zone_number(policy: &Policy, name: Option<&str>) -> Result<u8> {
-    let Some(name) = name else {
-        return Ok(u8::from(!policy.zones.is_empty()));
-    };
-    let found = policy.zones.iter().position(|zone| zone.name == name);
-    let number = found.with_context(|| {
-        let known: Vec<_> = policy.zones.iter().map(|zone| zone.name.as_str()).collect();
-        format!(
-            "the policy has no zone \"{name}\" (it has: {})",
-            known.join(", ")
-        )
-    })?;
-    Ok(u8::try_from(number + 1)?)
 }
 
 /// The number of a protocol by its name.

@@ -1,5 +1,6 @@
 //! `octroi flows`: live flows with their verdicts.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -38,16 +39,14 @@ fn sort(word: Option<&str>) -> Result<Sort> {
         Some(rest) => (rest, true),
         None => (word, false),
     };
-    match SortKey::of(word) {
-        Some(key) => Ok(Sort { key, ascending }),
-        None => {
-            let known: Vec<_> = SortKey::ALL.iter().map(|key| key.name()).collect();
-            bail!(
-                "--sort {word}: give one of {} (with + before it: smallest first)",
-                known.join(", ")
-            )
-        }
-    }
+    let Some(key) = SortKey::of(word) else {
+        let known: Vec<_> = SortKey::ALL.iter().map(|key| key.name()).collect();
+        bail!(
+            "--sort {word}: give one of {} (with + before it: smallest first)",
+            known.join(", ")
+        )
+    };
+    Ok(Sort { key, ascending })
 }
 
 fn render(page: &FlowsPage) -> String {
@@ -87,12 +86,14 @@ fn render(page: &FlowsPage) -> String {
         ]);
     }
     let mut text = table.render();
-    text.push_str(&format!(
-        "{} of {} matching flows shown; {} live\n",
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{} of {} matching flows shown; {} live",
         page.rows.len(),
         page.matching,
         page.live
-    ));
+    );
     text
 }
 

@@ -113,6 +113,10 @@ pub(crate) struct AlertsArguments {
 
 /// Arguments of `tui`.
 #[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub(crate) struct TuiArguments {
     /// The daemon's socket.
     #[arg(long, default_value = DEFAULT_SOCKET)]

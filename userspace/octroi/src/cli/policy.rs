@@ -1,6 +1,6 @@
 //! `octroi policy check|show|apply`.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
@@ -13,7 +13,7 @@ use crate::judge;
 /// Does what the subcommand says.
 pub(super) fn run(command: PolicyCommand) -> Result<ExitCode> {
     match command {
-        PolicyCommand::Check { policy, atlas } => check(&policy, atlas),
+        PolicyCommand::Check { policy, atlas } => check(&policy, atlas.as_deref()),
         PolicyCommand::Show {
             policy: Some(policy),
             source,
@@ -28,11 +28,11 @@ pub(super) fn run(command: PolicyCommand) -> Result<ExitCode> {
     }
 }
 
-fn check(name_or_path: &str, atlas: Option<PathBuf>) -> Result<ExitCode> {
-    let atlas = judge::open_atlas(atlas.as_deref())?;
+fn check(name_or_path: &str, atlas: Option<&Path>) -> Result<ExitCode> {
+    let atlas = judge::open_atlas(atlas)?;
     let policy = judge::read_policy(name_or_path, atlas.catalogue())?;
     let tables = policy.compile(atlas.as_ref(), judge::today())?;
-    for warning in policy.warnings.iter() {
+    for warning in &policy.warnings {
         eprintln!("warning: {warning}");
     }
     println!(

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use octroi_api::StatusReport;
+use octroi_events::Mode;
 
 use super::table::{Table, bytes, seconds};
 use super::{ClientArguments, client};
@@ -55,13 +56,17 @@ fn render(report: &StatusReport) -> String {
         line("interface", format!("{}  {state}", interface.name));
     }
     let policy = &report.policy;
+    let mode = match policy.mode {
+        Mode::Monitor => "monitor",
+        Mode::Enforce => "enforce",
+    };
     line(
         "policy",
         format!(
-            "{} {}  {:?} mode  {} rules, {} zones  generation {}  {}  ({})",
+            "{} {}  {} mode  rules {}, zones {}  generation {}  {}  ({})",
             policy.name,
             policy.version.as_deref().unwrap_or(""),
-            policy.mode,
+            mode,
             policy.rules,
             policy.zones,
             policy.generation,
@@ -105,6 +110,16 @@ fn render(report: &StatusReport) -> String {
             losses(report)
         },
     );
+    text.push('\n');
+    text.push_str(&packets(report));
+    for problem in &report.health.problems {
+        let _ = writeln!(text, "\nPROBLEM: {problem}");
+    }
+    text
+}
+
+/// Where every packet ended, by direction, and the kinds of opaque traffic.
+fn packets(report: &StatusReport) -> String {
     let mut table = Table::new(&["PACKETS", "OUTBOUND>", "REPLY>"]);
     table.row(vec![
         "seen".to_owned(),
@@ -126,8 +141,7 @@ fn render(report: &StatusReport) -> String {
             ]);
         }
     }
-    text.push('\n');
-    text.push_str(&table.render());
+    let mut text = table.render();
     for opaque in report
         .counters
         .opaque
@@ -135,9 +149,6 @@ fn render(report: &StatusReport) -> String {
         .filter(|opaque| opaque.value > 0)
     {
         let _ = writeln!(text, "opaque: {} {}", opaque.name, opaque.value);
-    }
-    for problem in &report.health.problems {
-        let _ = writeln!(text, "\nPROBLEM: {problem}");
     }
     text
 }

@@ -154,14 +154,12 @@ impl Engine {
     /// Makes sure that a flow is known; a DNS answer may name it at once.
     fn known(&mut self, key: FlowKey, state: FlowState, ifindex: u32) {
         let (flow, is_new, replaced) = self.registry.take_in(key, state, ifindex);
-        if is_new {
-            if let Some(name) = self.namer.dns_name_for(&key) {
-                flow.dns_bound = true;
-                flow.name = Some(FlowName {
-                    name: name.to_owned(),
-                    source: NameSource::Dns,
-                });
-            }
+        if is_new && let Some(name) = self.namer.dns_name_for(&key) {
+            flow.dns_bound = true;
+            flow.name = Some(FlowName {
+                name: name.to_owned(),
+                source: NameSource::Dns,
+            });
         }
         if let Some(old) = replaced {
             if let Some(flow) = self.registry.get_mut(&key)

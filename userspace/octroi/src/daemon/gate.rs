@@ -60,16 +60,27 @@ pub(super) struct Guarded {
 }
 
 impl Gate {
-    /// Raises the gate: opens atlas and policy, loads or adopts the programs, fills the tables, and
-    /// only then attaches, so that no interface is guarded by empty tables.
+    /// Raises the gate: opens sinks, atlas and policy, loads or adopts the programs, fills the
+    /// tables, and only then attaches, so that no interface is guarded by empty tables. What fails
+    /// before the kernel is touched leaves it as it was.
     pub(super) fn raise(config: Config) -> Result<(Self, Rings)> {
+        for name in &config.interfaces {
+            if interfaces::index(name).is_none() {
+                bail!(
+                    "there is no interface \"{name}\" in this network namespace: correct \
+                     `interfaces` in the configuration (ip link shows what there is)"
+                );
+            }
+        }
+        let origin = origin(&config);
+        let mut teller = Teller::open(&config.events, &origin)?;
         let progress = Progress::start();
         progress.step("opening the atlas");
         let atlas = judge::open_atlas(config.atlas.as_deref())?;
         progress.step("reading the policy");
         let (text, file) = judge::policy_text(&config.policy)?;
         let policy = Policy::parse(&text, &file, atlas.catalogue())?;
-        for warning in policy.warnings.iter() {
+        for warning in &policy.warnings {
             tracing::warn!("{warning}");
         }
         let tables = policy.compile(atlas.as_ref(), judge::today())?;
@@ -77,6 +88,7 @@ impl Gate {
         let kernel_tables = atlas.kernel_tables()?;
         progress.step("loading the kernel programs");
         let mut datapath = Datapath::load(&LoadOptions::new(&config.pin_root))?;
+        info!("{}", datapath.load_report());
         let own: Vec<_> = interfaces::own_addresses()?.into_iter().collect();
         datapath.set_gateway_addresses(&own)?;
         progress.step("filling the kernel's tables");
@@ -93,13 +105,14 @@ impl Gate {
         progress.step("attaching");
         let guarded = attach_all(&mut datapath, &config)?;
         progress.done();
+        for guarded in &guarded {
+            teller.interface(guarded);
+        }
 
         let rings = Rings {
             events: datapath.take_events()?,
             samples: datapath.take_samples()?,
         };
-        let origin = origin(&config);
-        let mut teller = Teller::open(&config.events, &origin, &guarded)?;
         teller.notice(
             Notice::new(Timestamp::now(), NoticeKind::Started, "the daemon started")
                 .with("version", env!("CARGO_PKG_VERSION"))
@@ -160,20 +173,6 @@ impl Gate {
             .collect()
     }
 
-    /// The group that may read from the socket.
-    pub(super) fn socket_group(&self) -> Result<Option<u32>> {
-        let Some(name) = &self.config.socket_group else {
-            return Ok(None);
-        };
-        match Group::from_name(name).with_context(|| format!("cannot look up the group {name}"))? {
-            Some(group) => Ok(Some(group.gid.as_raw())),
-            None => bail!(
-                "`socket_group` names the group \"{name}\", which does not exist: create it \
-                 (groupadd {name}) or change the configuration"
-            ),
-        }
-    }
-
     /// Takes the programs off every interface, removes the pins and has the daemon stop.
     pub(super) fn detach(&self) -> Result<String, octroi_api::ApiError> {
         let datapath = self.datapath_mut();
@@ -201,27 +200,45 @@ impl Gate {
     }
 }
 
-/// Attaches every interface of the configuration. One that does not exist yet is waited for; any
-/// other failure ends the start.
+/// Attaches every interface of the configuration. When that fails and this start had made the pins,
+/// they are removed again: a failed first start leaves nothing.
 fn attach_all(datapath: &mut Datapath, config: &Config) -> Result<Vec<Guarded>> {
     let mut all = Vec::new();
     for name in &config.interfaces {
-        let Some(index) = interfaces::index(name) else {
-            bail!(
-                "there is no interface \"{name}\" in this network namespace: correct `interfaces` \
-                 in the configuration (ip link shows what there is)"
-            );
-        };
-        let report = datapath.attach(name, xdp_mode(config))?;
-        info!("{report}");
-        all.push(Guarded {
-            name: name.clone(),
-            index: Some(index),
-            mode: Some(report.mode),
-            problem: None,
-        });
+        match datapath.attach(name, xdp_mode(config)) {
+            Ok(report) => {
+                info!("{report}");
+                all.push(Guarded {
+                    name: name.clone(),
+                    index: interfaces::index(name),
+                    mode: Some(report.mode),
+                    problem: None,
+                });
+            }
+            Err(error) if datapath.load_report().adopted_maps == 0 => {
+                let removed = Datapath::detach(&config.pin_root);
+                let removed = removed.map_or_else(|error| error.to_string(), |r| r.to_string());
+                let nothing_stays = format!("the gate was not raised ({removed})");
+                return Err(anyhow::Error::from(error).context(nothing_stays));
+            }
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(all)
+}
+
+/// The group that may read from the socket.
+pub(super) fn socket_group(config: &Config) -> Result<Option<u32>> {
+    let Some(name) = &config.socket_group else {
+        return Ok(None);
+    };
+    match Group::from_name(name).with_context(|| format!("cannot look up the group {name}"))? {
+        Some(group) => Ok(Some(group.gid.as_raw())),
+        None => bail!(
+            "`socket_group` names the group \"{name}\", which does not exist: create it (groupadd \
+             {name}) or change the configuration"
+        ),
+    }
 }
 
 /// The XDP mode that the configuration asks for.

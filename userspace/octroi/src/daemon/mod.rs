@@ -45,12 +45,10 @@ pub(crate) fn run(config_path: &Path) -> Result<ExitCode> {
 }
 
 async fn serve(config: Config) -> Result<ExitCode> {
+    // A second daemon on the same socket ends here, before it touches the kernel.
+    let server = bind(&config)?;
     let (gate, rings) = Gate::raise(config)?;
     let gate = Arc::new(gate);
-    // Bound before anything else can fail late: a second daemon on the same socket ends here.
-    let mut options = ServerOptions::new(gate.config.socket.clone());
-    options.group = gate.socket_group()?;
-    let server = Server::bind(options)?;
     let mut stop = gate.stop.subscribe();
     let service = Arc::new(serve::Service(Arc::clone(&gate)));
     let serving = tokio::spawn(server.serve(service, async move {
@@ -83,6 +81,21 @@ async fn serve(config: Config) -> Result<ExitCode> {
     }
     gate.close();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes the socket.
+fn bind(config: &Config) -> Result<Server> {
+    if let Some(directory) = config.socket.parent() {
+        std::fs::create_dir_all(directory).with_context(|| {
+            format!(
+                "cannot make the directory of the socket, {}",
+                directory.display()
+            )
+        })?;
+    }
+    let mut options = ServerOptions::new(config.socket.clone());
+    options.group = gate::socket_group(config)?;
+    Ok(Server::bind(options)?)
 }
 
 /// Waits for the signal, or the request, to stop.

@@ -235,7 +235,7 @@ pub(super) fn tcp_closed(state: &FlowState) -> bool {
 fn over(flow: &LiveFlow, now_ns: u64, limits: &FlowsConfig) -> Option<End> {
     let idle_ns = now_ns.saturating_sub(flow.state.last_ns);
     let state = &flow.state;
-    let (limit_s, end) = match flow.key.protocol {
+    let (patience_s, end) = match flow.key.protocol {
         TCP if tcp_closed(state) => (limits.tcp_closed_s, End::Closed),
         TCP if state.reply_tcp_flags & TCP_ACK != 0 && state.stopped_packets == 0 => {
             (limits.tcp_established_s, End::Idle)
@@ -244,7 +244,7 @@ fn over(flow: &LiveFlow, now_ns: u64, limits: &FlowsConfig) -> Option<End> {
         UDP => (limits.udp_s, End::Idle),
         _ => (limits.other_s, End::Idle),
     };
-    (u128::from(idle_ns) >= Duration::from_secs(limit_s).as_nanos()).then_some(end)
+    (u128::from(idle_ns) >= Duration::from_secs(patience_s).as_nanos()).then_some(end)
 }
 
 /// An address of a [`FlowKey`]: mapped addresses are IPv4 only in IPv4 packets.

@@ -141,7 +141,8 @@ fn alerts_page(gate: &Gate, filter: &Filter, limit: u32, after: Option<u64>) -> 
 fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError> {
     let judge = gate.engine().judge.clone();
     let zone = match (&request.zone, request.source) {
-        (Some(name), _) => zone_number(&judge.policy, name)?,
+        (Some(name), _) => judge::zone_number(&judge.policy, name)
+            .map_err(|error| ApiError::new(ErrorCode::NotFound, error.to_string()))?,
         (None, Some(source)) => judge.policy.zone_of(source),
         (None, None) => 0,
     };
@@ -158,22 +159,6 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
     Ok(Explained {
         residency: reason::residency(&judge, &explanation, None),
         text,
-    })
-}
-
-fn zone_number(policy: &Policy, name: &str) -> Result<u8, ApiError> {
-    let found = policy
-        .zones
-        .iter()
-        .zip(1_u8..)
-        .find(|(zone, _)| zone.name == name);
-    found.map(|(_, number)| number).ok_or_else(|| {
-        let known: Vec<_> = policy.zones.iter().map(|zone| zone.name.as_str()).collect();
-        ApiError::new(
-            ErrorCode::NotFound,
-            format!("the policy has no zone \"{name}\""),
-        )
-        .with_remedy(format!("it has: {}", known.join(", ")))
     })
 }
 

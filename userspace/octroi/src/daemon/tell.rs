@@ -40,11 +40,7 @@ pub(super) struct Teller {
 
 impl Teller {
     /// Opens the sinks of the configuration.
-    pub(super) fn open(
-        config: &EventsConfig,
-        origin: &Origin,
-        guarded: &[Guarded],
-    ) -> Result<Self> {
+    pub(super) fn open(config: &EventsConfig, origin: &Origin) -> Result<Self> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if let Some(path) = &config.eve {
             let mut options = FileOptions::new(path);
@@ -61,18 +57,14 @@ impl Teller {
             window: Duration::from_secs(config.fold_s),
             ..FoldOptions::default()
         };
-        let mut teller = Self {
+        Ok(Self {
             dispatcher: Some(dispatcher),
             folder: Folder::new(fold),
             log: AlertLog::default(),
             reasons: Reasons::default(),
             interfaces: HashMap::new(),
             flow_records: config.flow_records,
-        };
-        for guarded in guarded {
-            teller.interface(guarded);
-        }
-        Ok(teller)
+        })
     }
 
     /// Notes the index of an interface, so that events can name it.
@@ -132,21 +124,21 @@ impl Teller {
     fn raise(&mut self, alert: Alert) {
         self.log.count();
         for alert in self.folder.offer(alert) {
-            self.tell_alert(alert);
+            self.tell_alert(&alert);
         }
     }
 
-    fn tell_alert(&mut self, alert: Alert) {
+    fn tell_alert(&mut self, alert: &Alert) {
         if let Some(dispatcher) = &self.dispatcher {
             let sequence = dispatcher.handle().send(Event::Alert(alert.clone()));
-            self.log.push(sequence, &alert);
+            self.log.push(sequence, alert);
         }
     }
 
     /// Tells the alerts whose window is over. To be called about once a second.
     pub(super) fn unfold(&mut self) {
         for alert in self.folder.expire(Timestamp::now()) {
-            self.tell_alert(alert);
+            self.tell_alert(&alert);
         }
     }
 
@@ -201,7 +193,7 @@ impl Teller {
     /// Writes what waits and closes the sinks.
     pub(super) fn close(&mut self) {
         for alert in self.folder.flush() {
-            self.tell_alert(alert);
+            self.tell_alert(&alert);
         }
         if let Some(dispatcher) = self.dispatcher.take() {
             let left = dispatcher.shutdown(PATIENCE);
