@@ -80,6 +80,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         warn!("the server ended badly: {error}");
     }
     gate.close();
+    info!("the daemon stopped");
     Ok(ExitCode::SUCCESS)
 }
 
