@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -127,12 +128,7 @@ fn detached_the_gateway_is_a_plain_router_again() {
     );
 
     // No daemon is needed to take the gate away.
-    let mut detach = lab
-        .namespaces()
-        .gateway
-        .command(octroi_tests::lab::binary("octroi").unwrap());
-    detach.args(["detach", "--pin-root"]).arg(&pin_root);
-    octroi_tests::lab::command::finish(&mut detach).unwrap();
+    detach(&lab, &pin_root);
     assert!(!pin_root.exists(), "{} is still there", pin_root.display());
     assert_eq!(sees(BLOCKED_LATER), Seen::Answered);
     let link = octroi_tests::lab::command::run(
@@ -151,4 +147,27 @@ fn detached_the_gateway_is_a_plain_router_again() {
         !link.contains("\"xdp\""),
         "a program is still attached: {link}"
     );
+}
+
+#[test]
+fn a_daemon_whose_gate_was_taken_down_says_so_and_ends() {
+    if !wanted() {
+        return;
+    }
+    let lab = Lab::create().unwrap();
+    let mut daemon = Daemon::start(&lab, &policy_text("lab").unwrap()).unwrap();
+    detach(&lab, &daemon.files().pin_root);
+    wait_until("the daemon ended", Duration::from_secs(10), || {
+        Ok(!daemon.is_running()?)
+    })
+    .unwrap();
+    let log = daemon.end_of_log();
+    assert!(log.contains("the gate was taken down"), "{log}");
+}
+
+fn detach(lab: &Lab, pin_root: &Path) {
+    let gateway = &lab.namespaces().gateway;
+    let mut detach = gateway.command(octroi_tests::lab::binary("octroi").unwrap());
+    detach.args(["detach", "--pin-root"]).arg(pin_root);
+    octroi_tests::lab::command::finish(&mut detach).unwrap();
 }

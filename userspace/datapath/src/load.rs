@@ -156,6 +156,12 @@ impl Datapath {
         Ok(datapath)
     }
 
+    /// Whether what was pinned still is: `false` after [`Datapath::detach`], by whomever.
+    #[must_use]
+    pub fn is_pinned(&self) -> bool {
+        self.pins.maps().is_dir()
+    }
+
     /// What loading did.
     #[must_use]
     pub fn load_report(&self) -> &LoadReport {

@@ -102,6 +102,10 @@ pub(super) async fn interfaces(gate: Arc<Gate>) {
             _ = ticks.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
+        if !gate.datapath().is_pinned() {
+            taken_down(&gate);
+            return;
+        }
         let looked = Arc::clone(&gate);
         let known = addresses.clone();
         let look = tokio::task::spawn_blocking(move || {
@@ -120,6 +124,15 @@ pub(super) async fn interfaces(gate: Arc<Gate>) {
             Err(error) => error!("a look at the interfaces ended badly: {error}"),
         }
     }
+}
+
+/// The pins are gone: `octroi detach` took the gate down, and there is nothing left to watch.
+fn taken_down(gate: &Gate) {
+    let message = "the gate was taken down (octroi detach): the daemon stops";
+    warn!("{message}");
+    let notice = Notice::new(Timestamp::now(), NoticeKind::Detached, message);
+    gate.engine().teller.notice(notice);
+    gate.stop.send_replace(true);
 }
 
 /// Notices interfaces that vanished, and attaches to those that came back.
