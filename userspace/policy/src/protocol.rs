@@ -19,7 +19,8 @@ const PROTOCOLS: [(&str, &[u8]); 13] = [
 ];
 
 /// The numbers of a name.
-pub(crate) fn by_name(name: &str) -> Option<&'static [u8]> {
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static [u8]> {
     PROTOCOLS
         .iter()
         .find(|(known, _)| *known == name)
@@ -27,7 +28,7 @@ pub(crate) fn by_name(name: &str) -> Option<&'static [u8]> {
 }
 
 /// Every name.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     PROTOCOLS.iter().map(|(name, _)| *name)
 }
 
@@ -41,6 +42,7 @@ pub fn protocol_name(number: u8) -> String {
 }
 
 /// Whether packets of a protocol have a destination port.
-pub(crate) const fn has_ports(number: u8) -> bool {
+#[must_use]
+pub const fn has_ports(number: u8) -> bool {
     matches!(number, 6 | 17 | 33 | 132 | 136)
 }

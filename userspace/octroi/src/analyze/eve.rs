@@ -14,8 +14,8 @@ use octroi_inspect::name::{self, NameEvent};
 use octroi_inspect::packet::{Unparsed, protocol};
 use octroi_inspect::survey::{Naming, Sink};
 
+use super::flow_line::FlowLine;
 use super::judged::Judging;
-use super::report::FlowLine;
 
 /// Reasons kept, so that a thousand flows to one place are explained once.
 const KEPT: usize = 8_192;

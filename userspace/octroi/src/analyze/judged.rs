@@ -11,8 +11,9 @@ use octroi_inspect::packet::Unparsed;
 use octroi_inspect::survey::{Naming, Sink};
 use octroi_policy::{Decision, Opaque};
 
+use super::flow_line::FlowLine;
 use super::names::Names;
-use super::report::{AlertKey, CaptureLine, FlowLine, Report};
+use super::report::{AlertKey, CaptureLine, Report};
 use crate::judge::{Judge, Question};
 
 /// Verdicts remembered for flows without a name.

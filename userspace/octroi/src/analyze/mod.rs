@@ -7,6 +7,7 @@
 
 mod arguments;
 mod eve;
+mod flow_line;
 mod json;
 mod judged;
 mod names;

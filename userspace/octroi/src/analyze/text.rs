@@ -4,8 +4,11 @@ use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::report::{FlowLine, Report};
-use crate::cli::table::{Table, bytes, protocol};
+use super::flow_line::FlowLine;
+use super::report::Report;
+use octroi_policy::protocol::protocol_name;
+
+use crate::cli::table::{Table, bytes};
 
 /// Prints the report.
 pub(super) fn print(report: &Report, with_names: bool, out: &mut impl Write) -> io::Result<()> {
@@ -212,7 +215,7 @@ fn source(line: &FlowLine) -> String {
 fn destination(line: &FlowLine) -> String {
     let mut text = with_port(&line.destination.to_string(), line.destination_port);
     text.push('/');
-    text.push_str(&protocol(line.protocol));
+    text.push_str(&protocol_name(line.protocol));
     text
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::Result;
 use octroi_api::{AlertRow, AlertsPage};
+use octroi_policy::protocol::protocol_name;
 
-use super::table::protocol;
 use super::{AlertsArguments, client};
 
 /// How often new alerts are asked for when following.
@@ -77,7 +77,7 @@ fn render(row: &AlertRow) -> String {
         row.time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ"),
         row.severity.name().to_uppercase(),
         row.source,
-        protocol(row.protocol),
+        protocol_name(row.protocol),
         row.signature,
         row.residency.rule,
     )

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use octroi_policy::Opaque;
+use octroi_policy::{Opaque, protocol};
 
 use super::ExplainArguments;
 use crate::judge::{self, Judge, Question};
@@ -49,21 +49,20 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The number of a protocol by its name.
+/// The number of a protocol by its name in policies (the first one of a name that stands for
+/// several), or as it is.
 fn protocol_number(text: &str) -> Result<u8> {
-    Ok(match text.to_ascii_lowercase().as_str() {
-        "tcp" => 6,
-        "udp" => 17,
-        "icmp" => 1,
-        "icmpv6" => 58,
-        "sctp" => 132,
-        other => match other.parse() {
-            Ok(number) => number,
-            Err(_) => bail!(
-                "--protocol {text}: give tcp, udp, icmp, icmpv6, sctp or a number from 0 to 255"
-            ),
-        },
-    })
+    let named = protocol::by_name(&text.to_ascii_lowercase());
+    match (named.and_then(|numbers| numbers.first()), text.parse()) {
+        (Some(&number), _) | (None, Ok(number)) => Ok(number),
+        (None, Err(_)) => {
+            let known: Vec<_> = protocol::names().collect();
+            bail!(
+                "--protocol {text}: give a number from 0 to 255, or {}",
+                known.join(", ")
+            )
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use octroi_api::{FlowRow, FlowsPage, Sort, SortKey};
+use octroi_policy::protocol::protocol_name;
 
-use super::table::{Table, bytes, protocol, seconds};
+use super::table::{Table, bytes, seconds};
 use super::{FlowsArguments, client};
 
 /// Prints the flows of the filter.
@@ -76,7 +77,7 @@ fn render(page: &FlowsPage) -> String {
                 row.destination_port,
                 row.name.as_ref().map(|name| &name.text),
             ),
-            protocol(row.protocol),
+            protocol_name(row.protocol),
             hosting(row),
             control(row),
             operator(row),

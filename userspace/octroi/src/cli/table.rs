@@ -83,20 +83,6 @@ pub(crate) fn seconds(count: u64) -> String {
     }
 }
 
-/// The name of an IP protocol.
-pub(crate) fn protocol(number: u8) -> String {
-    match number {
-        1 => "icmp".to_owned(),
-        6 => "tcp".to_owned(),
-        17 => "udp".to_owned(),
-        47 => "gre".to_owned(),
-        50 => "esp".to_owned(),
-        58 => "icmpv6".to_owned(),
-        132 => "sctp".to_owned(),
-        other => format!("ip/{other}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +103,5 @@ mod tests {
         assert_eq!(bytes(u64::MAX), "18446744.1 TB");
         assert_eq!(seconds(192), "3m12s");
         assert_eq!(seconds(90_000), "1d01h");
-        assert_eq!(protocol(6), "tcp");
     }
 }

@@ -10,6 +10,7 @@ use octroi_events::{
     Conversation, EndReason, Name, NameSource, Residency, TcpFlags, Traffic, Verdict,
 };
 use octroi_policy::Explanation;
+use octroi_policy::protocol::has_ports;
 
 use super::clock::Clock;
 use super::engine::{Engine, question};
@@ -162,9 +163,9 @@ pub(super) fn event_name(flow: &LiveFlow) -> Option<Name> {
     })
 }
 
-/// The port of a protocol that has ports: TCP, UDP, DCCP, SCTP, UDP-Lite.
+/// The port of a protocol that has ports.
 pub(super) fn port(protocol: u8, port: u16) -> Option<u16> {
-    matches!(protocol, 6 | 17 | 33 | 132 | 136).then_some(port)
+    has_ports(protocol).then_some(port)
 }
 
 /// `None` for a name that was only asked for on the flow: it is not the destination's.

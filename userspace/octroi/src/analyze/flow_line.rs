@@ -1,0 +1,184 @@
+//! One flow of an analysis, as the text and the JSON output print it.
+
+use std::net::IpAddr;
+
+use jiff::Timestamp;
+use octroi_geo_db::profile::Profile;
+use octroi_inspect::community_id_of;
+use octroi_inspect::flow::Flow;
+use octroi_inspect::name::{AppProtocol, NameSource};
+use octroi_inspect::packet::protocol;
+use octroi_inspect::survey::{Name, Naming};
+use octroi_policy::{Decision, Opaque, Verdict};
+use serde::Serialize;
+
+use super::judged::{Desk, Ends, control, hosting};
+use super::report::{severity, timestamp};
+use crate::judge::Question;
+
+/// One flow and its verdict.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct FlowLine {
+    /// Number of the capture, from 0.
+    pub(crate) capture: usize,
+    pub(crate) community_id: String,
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+    pub(crate) zone: String,
+    pub(crate) source: IpAddr,
+    pub(crate) source_port: u16,
+    pub(crate) destination: IpAddr,
+    pub(crate) destination_port: u16,
+    /// IP protocol number.
+    pub(crate) protocol: u8,
+    /// The destination began the flow.
+    pub(crate) from_outside: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) app_protocol: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) name_source: Option<&'static str>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) ech: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) alpn: Vec<String>,
+    pub(crate) outbound_packets: u64,
+    pub(crate) outbound_bytes: u64,
+    pub(crate) reply_packets: u64,
+    pub(crate) reply_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) tcp_state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) opaque: Option<&'static str>,
+    pub(crate) hosting: String,
+    pub(crate) control: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) operator: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) service: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) asn: Option<u32>,
+    pub(crate) verdict: &'static str,
+    pub(crate) enforced: bool,
+    pub(crate) rule: String,
+    /// Rule that would have decided if it were not `shadow`, and its verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shadow: Option<(String, &'static str)>,
+    #[serde(skip)]
+    pub(crate) name_from: Option<NameSource>,
+    #[serde(skip)]
+    zone_number: u8,
+    #[serde(skip)]
+    opaque_kind: Opaque,
+}
+
+impl FlowLine {
+    pub(super) fn new(
+        capture: usize,
+        flow: &Flow<Naming>,
+        ends: &Ends,
+        profile: &Profile,
+        decision: &Decision,
+        desk: &Desk,
+    ) -> Self {
+        let policy = &desk.judge.policy;
+        let name: Option<&Name> = flow.data.name.as_ref();
+        let system = desk.judge.atlas.asn_of(ends.destination);
+        let (mut outbound, mut reply) = (
+            (flow.outbound_packets, flow.outbound_bytes),
+            (flow.reply_packets, flow.reply_bytes),
+        );
+        if ends.from_outside {
+            std::mem::swap(&mut outbound, &mut reply);
+        }
+        Self {
+            capture,
+            community_id: community_id(flow, ends),
+            start: timestamp(flow.first_ns),
+            end: timestamp(flow.last_ns),
+            zone: policy.zone_name(ends.zone).to_owned(),
+            source: ends.source,
+            source_port: ends.source_port,
+            destination: ends.destination,
+            destination_port: ends.destination_port,
+            protocol: flow.key.protocol,
+            from_outside: ends.from_outside,
+            app_protocol: flow.data.protocol.map(AppProtocol::name),
+            name: name.map(|name| name.name.clone()),
+            name_source: name.map(|name| name.source.name()),
+            name_from: name.map(|name| name.source),
+            ech: name.is_some_and(|name| name.ech),
+            alpn: name.map(|name| name.alpn.clone()).unwrap_or_default(),
+            outbound_packets: outbound.0,
+            outbound_bytes: outbound.1,
+            reply_packets: reply.0,
+            reply_bytes: reply.1,
+            tcp_state: (flow.key.protocol == protocol::TCP).then(|| flow.tcp_state().name()),
+            opaque: (flow.opaque != Opaque::None).then(|| flow.opaque.name()),
+            hosting: hosting(profile),
+            control: control(profile),
+            operator: profile.control.operator.as_deref().map(str::to_owned),
+            service: profile.service.as_deref().map(str::to_owned),
+            asn: system.map(|system| system.number),
+            verdict: decision.verdict.name(),
+            enforced: decision.enforced,
+            rule: policy.rule_name(decision.rule).to_owned(),
+            shadow: decision
+                .shadow
+                .map(|(rule, verdict)| (policy.rule_name(rule).to_owned(), verdict.name())),
+            zone_number: ends.zone,
+            opaque_kind: flow.opaque,
+        }
+    }
+
+    /// Bytes of both directions.
+    pub(super) fn bytes(&self) -> u64 {
+        self.outbound_bytes + self.reply_bytes
+    }
+
+    /// Name, or address.
+    pub(super) fn destination_text(&self) -> String {
+        match &self.name {
+            Some(name) if !self.from_outside => name.clone(),
+            _ => self.destination.to_string(),
+        }
+    }
+
+    /// Whether a SOC should see it.
+    pub(super) fn is_alert(&self) -> bool {
+        self.verdict != Verdict::Allow.name() || self.shadow.is_some()
+    }
+
+    /// Whether the verdict stops packets.
+    pub(super) fn stops(&self) -> bool {
+        severity(self.verdict) >= Verdict::Reject.code()
+    }
+
+    /// The question that was judged.
+    pub(super) fn question<'a>(&'a self, desk: &Desk) -> Question<'a> {
+        Question {
+            zone: self.zone_number,
+            destination: self.destination,
+            protocol: self.protocol,
+            port: self.destination_port,
+            name: self.name.as_deref().filter(|_| !self.from_outside),
+            opaque: self.opaque_kind,
+            at: desk.at,
+        }
+    }
+}
+
+fn community_id(flow: &Flow<Naming>, ends: &Ends) -> String {
+    let (source_port, destination_port) = match flow.icmp {
+        Some((kind, code)) => (u16::from(kind), u16::from(code)),
+        None => (ends.source_port, ends.destination_port),
+    };
+    community_id_of(
+        ends.source,
+        ends.destination,
+        flow.key.protocol,
+        source_port,
+        destination_port,
+    )
+}
