@@ -154,6 +154,7 @@ fn up() -> Result<ExitCode> {
 fn finish(lab: Lab, good: bool) -> Result<ExitCode> {
     let traces = lab.traces().clone();
     drop(lab);
+    octroi_tests::lab::remove_loader_directories();
     let left = traces.residue()?;
     if !left.is_empty() {
         bail!("the lab left behind: {}", left.join("; "));

@@ -23,7 +23,7 @@ pub use command::Owned;
 pub use error::{LabError, Result};
 pub use namespace::Namespace;
 pub use topology::{INSIDE, Namespaces, OUTSIDE, ZONES};
-pub use traces::{Traces, sweep};
+pub use traces::{Traces, remove_loader_directories, sweep};
 pub use world::{Host, World};
 
 /// Whether kernel and lab tests are wanted; says on standard error when they are not.

@@ -90,6 +90,21 @@ impl Traces {
     }
 }
 
+/// Removes the empty directories that iproute2 makes on the BPF file system when it loads a
+/// program, and leaves there. Not done at the end of each lab: another one may be loading.
+pub fn remove_loader_directories() {
+    let root = Path::new("/sys/fs/bpf");
+    // Only what is empty goes; what is not belongs to somebody.
+    for directory in ["tc/globals", "tc"] {
+        let _ = fs::remove_dir(root.join(directory));
+    }
+    for link in ["ip", "xdp"].map(|name| root.join(name)) {
+        if link.is_symlink() && !link.exists() {
+            let _ = fs::remove_file(link);
+        }
+    }
+}
+
 /// Processes other than this one whose command line holds a text.
 fn processes_naming(text: &str) -> Result<Vec<String>> {
     let ours = std::process::id().to_string();
