@@ -109,8 +109,8 @@ async fn signals(gate: &Arc<Gate>) -> Result<()> {
         tokio::select! {
             _ = hangup.recv() => {
                 let gate = Arc::clone(gate);
-                let message = tokio::task::spawn_blocking(move || gate.reload()).await?;
-                info!("{message}");
+                // What became of it is logged and told where it is decided.
+                tokio::task::spawn_blocking(move || gate.reload()).await?;
             }
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
