@@ -8,6 +8,7 @@ pub mod asn_csv;
 pub mod cloud_list;
 pub mod mmdb;
 pub mod package;
+pub mod statements;
 
 use std::io;
 
