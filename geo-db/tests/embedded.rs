@@ -135,7 +135,10 @@ fn unannounced_space_is_unknown_though_a_database_guesses() {
         .find(|claim| claim.axis == Axis::Hosting)
         .expect("a guess");
     assert!(!guess.won);
-    assert_eq!(guess.note.as_deref(), Some("the space is not announced"));
+    assert_eq!(
+        guess.note.as_ref().map(|note| note.en.as_str()),
+        Some("the space is not announced")
+    );
 }
 
 #[test]
@@ -169,7 +172,10 @@ fn special_use_space_is_no_place() {
     }
     let dossier = ATLAS.dossier(address("64:ff9b::808:808"));
     let claim = dossier.claims.first().expect("the registry's claim");
-    assert_eq!(claim.note.as_deref(), Some("stands for 8.8.8.8"));
+    assert_eq!(
+        claim.note.as_ref().map(|note| note.en.as_str()),
+        Some("stands for 8.8.8.8")
+    );
     assert!(claim.reference.contains("RFC 6052"), "{}", claim.reference);
 }
 

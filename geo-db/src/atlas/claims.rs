@@ -13,7 +13,7 @@ use super::prefix::{Nested, PrefixSet};
 use super::range::{Address, network_within};
 use super::regions::RegionSays;
 use super::special::{self, SpecialRow};
-use super::{Atlas, Table};
+use super::{Atlas, Table, note};
 use crate::profile::{HostingConfidence, Profile};
 
 const CATALOGUE: &str = "catalogue";
@@ -139,7 +139,7 @@ impl<A: Address> Compiler<'_, A> {
             row.item.reference
         );
         claim.won = true;
-        claim.note = embedded.map(|address| format!("stands for {address}"));
+        claim.note = embedded.map(note::stands_for);
     }
 
     fn claim_clouds(&mut self, evidence: &Evidence, hosting_by: HostingBy) {
@@ -161,17 +161,15 @@ impl<A: Address> Compiler<'_, A> {
                 }
                 None => (
                     HostingConfidence::Unknown.name().to_owned(),
-                    Some("the list names no region whose country is known".to_owned()),
+                    Some(note::region_unknown()),
                 ),
             };
             let reference = self.cloud_reference(entry);
             let claim = self.claim(Axis::Hosting, value, &source.id, source.date);
             claim.reference = reference;
             claim.won = spoke == Some(index);
-            claim.note = note.or_else(|| {
-                (spoke.is_some() && !claim.won)
-                    .then(|| "a narrower prefix of the list says more".to_owned())
-            });
+            claim.note =
+                note.or_else(|| (spoke.is_some() && !claim.won).then(note::narrower_in_list));
         }
     }
 
@@ -227,8 +225,7 @@ impl<A: Address> Compiler<'_, A> {
             );
             claim.reference = reference;
             claim.won = hosting_by == HostingBy::Catalogue;
-            claim.note =
-                (!claim.won).then(|| "the provider's own region list is more trusted".to_owned());
+            claim.note = (!claim.won).then(note::own_list_more_trusted);
         }
     }
 
@@ -248,15 +245,13 @@ impl<A: Address> Compiler<'_, A> {
             claim.reference = text(around);
             claim.won = hosting_by == HostingBy::Location(index);
             claim.note = match hosting_by {
-                _ if !is_place => Some("special-use space is no place".to_owned()),
-                _ if !known => Some("no country of the catalogue".to_owned()),
+                _ if !is_place => Some(note::no_place()),
+                _ if !known => Some(note::no_country()),
                 HostingBy::Location(winner) if winner == index => None,
-                HostingBy::Location(_) => Some("a more trusted location speaks".to_owned()),
-                HostingBy::CloudList => {
-                    Some("the provider's own region list is more trusted".to_owned())
-                }
-                HostingBy::Catalogue => Some("anycast: the address has no country".to_owned()),
-                HostingBy::Nobody => Some("the space is not announced".to_owned()),
+                HostingBy::Location(_) => Some(note::location_more_trusted()),
+                HostingBy::CloudList => Some(note::own_list_more_trusted()),
+                HostingBy::Catalogue => Some(note::anycast()),
+                HostingBy::Nobody => Some(note::not_announced()),
             };
         }
         // A location that disagrees with the one that won contests it.
@@ -267,7 +262,7 @@ impl<A: Address> Compiler<'_, A> {
         if let (HostingBy::Location(_), Some(winner)) = (hosting_by, winner) {
             for claim in &mut self.claims[contested..] {
                 if !claim.won && claim.value != winner {
-                    claim.note = Some(format!("contests {winner}"));
+                    claim.note = Some(note::contests(&winner));
                 }
             }
         }
@@ -284,7 +279,7 @@ impl<A: Address> Compiler<'_, A> {
             let claim = self.claim(Axis::Service, &*fact.id, CATALOGUE, fact.as_of);
             claim.reference = text(entry.network());
             claim.won = won;
-            claim.note = (!won).then(|| "a narrower prefix carries another service".to_owned());
+            claim.note = (!won).then(note::narrower_service);
             if !won {
                 continue;
             }
@@ -300,7 +295,7 @@ impl<A: Address> Compiler<'_, A> {
                 );
                 claim.reference = format!("service {}", fact.id);
                 claim.won = true;
-                claim.note = validity(qualification.from, qualification.until);
+                claim.note = note::validity(qualification.from, qualification.until);
             }
             if let Some(operator) = self.atlas.facts.operator(fact.operator) {
                 let reference = format!("service {}", fact.id);
@@ -336,8 +331,7 @@ impl<A: Address> Compiler<'_, A> {
                     let claim = self.claim(Axis::Control, &*operator.id, CATALOGUE, operator.as_of);
                     claim.reference = reference;
                     claim.won = is_place;
-                    claim.note =
-                        with_service.then(|| "its laws are united with the service's".to_owned());
+                    claim.note = with_service.then(note::united_with_service);
                 }
             }
             ControlBy::Nobody | ControlBy::Country(_) => {}
@@ -349,7 +343,7 @@ impl<A: Address> Compiler<'_, A> {
             let claim = self.claim(Axis::Control, value, &source.id, source.date);
             claim.reference.clone_from(reference);
             claim.won = matches!(control, ControlBy::System(_));
-            claim.note = (!claim.won).then(|| "not an operator of the catalogue".to_owned());
+            claim.note = (!claim.won).then(note::no_operator);
         }
         let registered = self
             .atlas
@@ -364,9 +358,9 @@ impl<A: Address> Compiler<'_, A> {
             claim.reference = system.unwrap_or_else(|| "the announcing system".to_owned());
             claim.won = won;
             claim.note = Some(if won {
-                "presumed from the registration of the announcing system".to_owned()
+                note::presumed()
             } else {
-                "registration of the announcing system: weaker than a known operator".to_owned()
+                note::weaker_than_operator()
             });
         }
     }
@@ -376,13 +370,4 @@ fn text(network: Option<IpNet>) -> String {
     network
         .map(|network| network.to_string())
         .unwrap_or_default()
-}
-
-fn validity(from: Option<Date>, until: Option<Date>) -> Option<String> {
-    match (from, until) {
-        (None, None) => None,
-        (Some(from), None) => Some(format!("from {from}")),
-        (None, Some(until)) => Some(format!("until {until}")),
-        (Some(from), Some(until)) => Some(format!("{from} to {until}")),
-    }
 }

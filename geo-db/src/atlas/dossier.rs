@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::AsInfo;
 use crate::ClassId;
+use crate::catalogue::Text;
 use crate::profile::Profile;
 
 /// What a claim speaks of.
@@ -40,7 +41,7 @@ pub struct Claim {
     /// Was it followed?
     pub won: bool,
     /// Why not, or what else should be known.
-    pub note: Option<String>,
+    pub note: Option<Text>,
 }
 
 /// Everything that is known of an address, with the evidence.

@@ -15,6 +15,7 @@ mod index;
 mod join;
 mod kernel;
 pub mod layers;
+mod note;
 mod prefix;
 pub mod range;
 mod regions;

@@ -242,7 +242,7 @@ fn a_contested_country_shows_both_claims() {
                 claim.source.as_str(),
                 claim.value.as_str(),
                 claim.won,
-                claim.note.as_deref(),
+                claim.note.as_ref().map(|note| note.en.as_str()),
             )
         })
         .collect();

@@ -1,5 +1,7 @@
 //! Closed lists of words as they are written in the catalogue, and texts in two languages.
 
+use serde::{Deserialize, Serialize};
+
 /// A language the catalogue speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub enum Language {
@@ -11,7 +13,7 @@ pub enum Language {
 }
 
 /// The same words in English and in French.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Text {
     /// English.
     pub en: String,
@@ -20,6 +22,25 @@ pub struct Text {
 }
 
 impl Text {
+    /// The same words in both languages, English first.
+    #[must_use]
+    pub fn new(en: impl Into<String>, fr: impl Into<String>) -> Self {
+        Self {
+            en: en.into(),
+            fr: fr.into(),
+        }
+    }
+
+    /// Words that are the same in every language: ids, names, what an administrator wrote.
+    #[must_use]
+    pub fn verbatim(words: impl Into<String>) -> Self {
+        let words = words.into();
+        Self {
+            en: words.clone(),
+            fr: words,
+        }
+    }
+
     /// The words in one language.
     #[must_use]
     pub fn get(&self, language: Language) -> &str {

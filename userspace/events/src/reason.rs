@@ -180,7 +180,7 @@ fn weigh(claims: &[Claim], profile: &Profile) -> (Vec<Evidence>, Vec<Conflict>) 
         if claim.won || agrees(claim, profile) {
             agreeing.push(evidence);
         } else {
-            let note = claim.note.as_deref().map(Arc::from);
+            let note = claim.note.as_ref().map(|note| text(&note.en));
             contradicting.push(Conflict { evidence, note });
         }
     }

@@ -182,8 +182,8 @@ impl Explanation {
             let mark = if claim.won { "*" } else { "-" };
             let note = claim
                 .note
-                .as_deref()
-                .map(|note| format!("; {note}"))
+                .as_ref()
+                .map(|note| format!("; {}", note.en))
                 .unwrap_or_default();
             let text = format!(
                 "{}, by {} of {}: {}{note}",
