@@ -9,6 +9,8 @@
 pub mod atlas;
 pub mod build;
 pub mod catalogue;
+pub mod compare;
+pub mod guard;
 pub mod profile;
 pub mod source;
 
