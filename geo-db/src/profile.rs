@@ -181,6 +181,20 @@ pub struct Qualification {
     pub from: Option<Date>,
     /// Last day it holds, when known.
     pub until: Option<Date>,
+    /// Where the fact comes from; `None` for a supposition ("if it were qualified").
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<Arc<str>>,
+    /// Day on which the fact was last checked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<Date>,
+}
+
+impl Qualification {
+    /// Does it hold on a day? A day that nobody knows does not limit it.
+    #[must_use]
+    pub fn holds_on(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
 }
 
 /// Addresses that are no place on the Internet (IANA special-purpose registries, RFC 6890).

@@ -43,6 +43,9 @@ fn duplicates(draft: &Draft, problems: &mut Problems<'_>) {
     let prefixes = draft.prefixes.iter();
     let prefixes = prefixes.map(|(place, prefix, index)| (*place, prefix, service(*index)));
     unique(problems, "prefix", prefixes, "leave it with one service");
+    let prefixes = draft.operator_prefixes.iter();
+    let prefixes = prefixes.map(|(place, prefix, index)| (*place, prefix, operator(*index)));
+    unique(problems, "prefix", prefixes, "leave it with one operator");
 }
 
 /// Tells every key that was seen before, with the owner and place of the first.

@@ -6,21 +6,33 @@ use super::Catalogue;
 use super::country::Regime;
 use super::law::{Law, LawId};
 use super::operator::Operator;
-use crate::profile::{Control, ControlBasis, CountryCode, Profile, Reach};
+use super::service::Service;
+use crate::profile::{Control, ControlBasis, CountryCode, Profile, Qualification, Reach};
 
 impl Catalogue {
-    /// The control axis of an operator: its controlling parent's country, the laws in force on
-    /// the day of the catalogue, and the reach derived from them.
+    /// The control axis of an operator: its controlling parent's country, the laws that reach it
+    /// on the day of the catalogue, and the reach derived from them.
     #[must_use]
     pub fn control_of_operator(&self, operator: &Operator) -> Control {
-        let in_force = |id: &&LawId| self.law(id).is_some_and(|law| law.in_force(self.as_of));
         Control {
             operator: Some(Arc::clone(&operator.id)),
-            country: Some(operator.country_at(self.as_of)),
+            country: Some(operator.country_at(self.day())),
             reach: operator.reach,
-            laws: operator.laws.iter().filter(in_force).cloned().collect(),
+            laws: self.laws_on(operator),
             basis: ControlBasis::Operator,
         }
+    }
+
+    /// The laws that reach an operator on the day of the catalogue, sorted: those in force then,
+    /// without those of States that only a past or future parent or seat brings in.
+    #[must_use]
+    pub fn laws_on(&self, operator: &Operator) -> Vec<LawId> {
+        let day = self.day();
+        let reaches = |id: &&LawId| {
+            self.law(id)
+                .is_some_and(|law| law.in_force(day) && operator.state_counts_at(law.country, day))
+        };
+        operator.laws.iter().filter(reaches).cloned().collect()
     }
 
     /// The control axis when only the country of the announcing AS is known. `Controlled` when
@@ -46,8 +58,8 @@ impl Catalogue {
     /// catalogue, sorted. Empty for members of the Union: their law is not foreign law here.
     #[must_use]
     pub fn extraterritorial_laws_of(&self, country: CountryCode) -> Vec<LawId> {
-        let foreign = self.laws.iter().filter(|law| {
-            law.country == country && law.in_force(self.as_of) && self.is_foreign_reach(law)
+        let foreign = self.facts.laws.iter().filter(|law| {
+            law.country == country && law.in_force(self.day()) && self.is_foreign_reach(law)
         });
         let mut laws: Vec<LawId> = foreign.map(|law| Arc::clone(&law.id)).collect();
         laws.sort();
@@ -76,7 +88,7 @@ impl Catalogue {
             return profile;
         };
         profile.service = Some(Arc::clone(&service.id));
-        profile.qualifications.clone_from(&service.qualifications);
+        profile.qualifications = self.qualifications_of(service);
         let Some(operator) = self.operator(&service.operator) else {
             return profile;
         };
@@ -95,14 +107,21 @@ impl Catalogue {
         profile
     }
 
+    /// The qualifications of a service: when a day was asked for those that hold on it, else all
+    /// of them with their days, for whoever compares them with a day of their own.
+    #[must_use]
+    pub fn qualifications_of(&self, service: &Service) -> Vec<Qualification> {
+        let holds = |held: &&Qualification| self.asked.is_none_or(|day| held.holds_on(day));
+        let held = service.qualifications.iter().filter(holds);
+        held.cloned().collect()
+    }
+
     /// Reach of an operator, from its laws and the countries in which it is present.
     pub(super) fn derived_reach(&self, operator: &Operator) -> Reach {
-        let reaches = |id: &LawId| {
-            self.law(id)
-                .is_some_and(|law| law.in_force(self.as_of) && self.is_foreign_reach(law))
-        };
+        let laws = self.laws_on(operator);
+        let reaches = |id: &LawId| self.law(id).is_some_and(|law| self.is_foreign_reach(law));
         let present = |country: &CountryCode| !self.extraterritorial_laws_of(*country).is_empty();
-        if operator.laws.iter().any(reaches) {
+        if laws.iter().any(reaches) {
             Reach::Controlled
         } else if operator.presence.iter().any(present) {
             Reach::Presence
@@ -115,7 +134,7 @@ impl Catalogue {
     fn is_foreign_reach(&self, law: &Law) -> bool {
         let home = self.country(law.country).is_none_or(|country| {
             matches!(
-                country.regime_at(self.as_of),
+                country.regime_at(self.day()),
                 Regime::France | Regime::FrenchOutermost | Regime::FrenchOverseas | Regime::Union
             )
         });

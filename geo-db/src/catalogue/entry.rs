@@ -55,7 +55,8 @@ impl<'t, 'p, 'f> Entry<'t, 'p, 'f> {
         self.table.get(field)
     }
 
-    fn missing(&mut self, field: &'static str) {
+    /// Tells that a field is not there.
+    pub(super) fn missing(&mut self, field: &'static str) {
         let what = format!("{} has no \"{field}\"", self.label);
         self.problems
             .add(self.place, what, format!("add {field} = ..."));
@@ -135,6 +136,12 @@ impl<'t, 'p, 'f> Entry<'t, 'p, 'f> {
     /// One word of a closed list.
     pub(super) fn word<T: Word>(&mut self, field: &'static str) -> Option<T> {
         let text = self.text(field)?;
+        self.word_of(&text)
+    }
+
+    /// One word of a closed list that may be left out.
+    pub(super) fn optional_word<T: Word>(&mut self, field: &'static str) -> Option<T> {
+        let text = self.optional_text(field)?;
         self.word_of(&text)
     }
 
@@ -305,6 +312,15 @@ impl<'t, 'p, 'f> Entry<'t, 'p, 'f> {
         };
         entry.finish();
         Some(text)
+    }
+
+    /// `{ en = "...", fr = "..." }`, or nothing.
+    pub(super) fn optional_bilingual(&mut self, field: &'static str) -> Option<Text> {
+        if self.has(field) {
+            return self.bilingual(field);
+        }
+        self.asked.push(field);
+        None
     }
 
     /// Where the facts come from, when they were checked, and a remark.

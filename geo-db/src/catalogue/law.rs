@@ -39,6 +39,41 @@ impl LawClass {
     }
 }
 
+words! {
+    /// On what a law's force rests during a period.
+    Force, "force of a law" {
+        /// The text itself is in force.
+        Statute = "statute",
+        /// The text has lapsed, but orders given under it go on to be executed.
+        Continued = "continued",
+    }
+}
+
+/// A period in which a law can be used against an operator, both days included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Period {
+    /// First day, when known.
+    pub from: Option<Date>,
+    /// Last day, when it has one.
+    pub until: Option<Date>,
+    /// On what its force rests.
+    pub force: Force,
+    /// What a reader must know of this period, in one sentence without a full stop.
+    pub remark: Option<Text>,
+    /// Where the facts come from.
+    pub source: String,
+    /// Day on which the facts were last checked.
+    pub as_of: Date,
+}
+
+impl Period {
+    /// Does the period hold a day?
+    #[must_use]
+    pub fn holds(&self, day: Date) -> bool {
+        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+    }
+}
+
 /// A law that reaches operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Law {
@@ -58,10 +93,8 @@ pub struct Law {
     pub sentence: Text,
     /// Official citation.
     pub citation: Option<String>,
-    /// First day in force, when known.
-    pub from: Option<Date>,
-    /// Last day in force, when it has one.
-    pub until: Option<Date>,
+    /// When it can be used, in order of time, at least one: a law can lapse and be renewed.
+    pub periods: Vec<Period>,
     /// Where the facts come from.
     pub source: String,
     /// Day on which the facts were last checked.
@@ -71,10 +104,17 @@ pub struct Law {
 }
 
 impl Law {
-    /// In force on a day? A law without a first day is.
+    /// The period that holds a day, if any.
+    #[must_use]
+    pub fn period_at(&self, day: Date) -> Option<&Period> {
+        self.periods.iter().find(|period| period.holds(day))
+    }
+
+    /// Can it be used on a day, by its text or by orders that outlive it? A law without a first
+    /// day can.
     #[must_use]
     pub fn in_force(&self, day: Date) -> bool {
-        self.from.is_none_or(|from| from <= day) && self.until.is_none_or(|until| day <= until)
+        self.period_at(day).is_some()
     }
 
     /// Can it force an operator to hand over data that stands outside the State's territory?

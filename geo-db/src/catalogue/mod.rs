@@ -1,6 +1,7 @@
 //! The catalogue: reviewed facts on countries, laws, operators and services, from TOML files that
 //! a lawyer can read and correct.
 
+mod at;
 mod check;
 mod control;
 mod country;
@@ -25,8 +26,8 @@ use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 
 pub use self::country::{Adequacy, Country, Extent, Group, GroupError, PastRegime, Regime};
-pub use self::law::{Basis, Law, LawClass, LawId};
-pub use self::operator::{Operator, OperatorKind, Parent};
+pub use self::law::{Basis, Force, Law, LawClass, LawId, Period};
+pub use self::operator::{Operator, OperatorKind, Parent, PastSeat};
 pub use self::problem::{CatalogueError, Problem};
 pub use self::service::{Category, IpLogger, PortRange, PortRangeError, Service};
 pub use self::words::{Language, Text};
@@ -60,15 +61,27 @@ const EMBEDDED: [(&str, &str); 6] = [
 
 type Index<K> = HashMap<K, u32, foldhash::fast::RandomState>;
 
-/// Reviewed facts, checked as a whole and indexed.
+/// Reviewed facts, checked as a whole, indexed, and read as of one day.
+///
+/// What depends on the day (reach, laws in force, who controls an operator) is that of [`Self::day`]:
+/// the day of the facts, unless another one was asked for with [`Self::at`]. A clone is cheap.
 #[derive(Clone, Debug)]
 pub struct Catalogue {
+    /// The day that was asked for, when one was.
+    asked: Option<Date>,
+    facts: Arc<Facts>,
+    /// With the reach of the day.
+    operators: Arc<[Operator]>,
+}
+
+/// What does not depend on the day.
+#[derive(Debug)]
+struct Facts {
     as_of: Date,
     fingerprint: String,
     countries: Vec<Country>,
     laws: Vec<Law>,
     basis: Vec<Basis>,
-    operators: Vec<Operator>,
     services: Vec<Service>,
     ip_loggers: Vec<IpLogger>,
     by_code: Index<CountryCode>,
@@ -140,7 +153,7 @@ impl Catalogue {
         }
         let asns = draft.asns.into_iter();
         let by_asn = asns.map(|(_, asn, index)| (asn, u32::try_from(index).unwrap_or(u32::MAX)));
-        let mut catalogue = Self {
+        let facts = Facts {
             as_of: draft.as_of.unwrap_or(Date::ZERO),
             fingerprint,
             by_code,
@@ -154,50 +167,55 @@ impl Catalogue {
             countries,
             laws,
             basis,
-            operators,
             services,
             ip_loggers,
         };
-        let derived = catalogue.operators.iter();
-        let reaches: Vec<_> = derived.map(|o| catalogue.derived_reach(o)).collect();
-        for (operator, reach) in catalogue.operators.iter_mut().zip(reaches) {
-            operator.reach = reach;
+        Self {
+            asked: None,
+            facts: Arc::new(facts),
+            operators: Arc::from(operators),
         }
-        catalogue
+        .derived()
     }
 
     /// Day up to which the facts were checked: the latest of the files' own.
     #[must_use]
     pub fn as_of(&self) -> Date {
-        self.as_of
+        self.facts.as_of
+    }
+
+    /// The day that everything derived is told for: the one asked for, else that of the facts.
+    #[must_use]
+    pub fn day(&self) -> Date {
+        self.asked.unwrap_or(self.facts.as_of)
     }
 
     /// SHA-256 of all names and texts, in hexadecimal: which catalogue decided.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        self.fingerprint.clone()
+        self.facts.fingerprint.clone()
     }
 
     /// A country or territory by its code.
     #[must_use]
     pub fn country(&self, code: CountryCode) -> Option<&Country> {
-        at(&self.countries, self.by_code.get(&code))
+        at(&self.facts.countries, self.facts.by_code.get(&code))
     }
 
     /// Every country, by code.
     pub fn countries(&self) -> impl Iterator<Item = &Country> {
-        self.countries.iter()
+        self.facts.countries.iter()
     }
 
     /// A law by its id.
     #[must_use]
     pub fn law(&self, id: &str) -> Option<&Law> {
-        at(&self.laws, self.by_law.get(id))
+        at(&self.facts.laws, self.facts.by_law.get(id))
     }
 
     /// Every law.
     pub fn laws(&self) -> impl Iterator<Item = &Law> {
-        self.laws.iter()
+        self.facts.laws.iter()
     }
 
     /// What a law lets its State do, in one sentence without a full stop.
@@ -209,18 +227,18 @@ impl Catalogue {
     /// A text that a policy can rest on, by its id.
     #[must_use]
     pub fn basis(&self, id: &str) -> Option<&Basis> {
-        at(&self.basis, self.by_basis.get(id))
+        at(&self.facts.basis, self.facts.by_basis.get(id))
     }
 
     /// Every text that a policy can rest on.
     pub fn bases(&self) -> impl Iterator<Item = &Basis> {
-        self.basis.iter()
+        self.facts.basis.iter()
     }
 
     /// An operator by its id.
     #[must_use]
     pub fn operator(&self, id: &str) -> Option<&Operator> {
-        at(&self.operators, self.by_operator.get(id))
+        at(&self.operators, self.facts.by_operator.get(id))
     }
 
     /// Every operator.
@@ -231,23 +249,32 @@ impl Catalogue {
     /// The operator that announces from an autonomous system.
     #[must_use]
     pub fn operator_of_asn(&self, asn: u32) -> Option<&Operator> {
-        at(&self.operators, self.by_asn.get(&asn))
+        at(&self.operators, self.facts.by_asn.get(&asn))
+    }
+
+    /// Every prefix that belongs to one operator whoever announces it. Prefixes may nest; no two
+    /// are equal.
+    pub fn operator_prefixes(&self) -> impl Iterator<Item = (IpNet, &Operator)> {
+        self.operators.iter().flat_map(|operator| {
+            let prefixes = operator.prefixes.iter();
+            prefixes.map(move |prefix| (*prefix, operator))
+        })
     }
 
     /// A service by its id.
     #[must_use]
     pub fn service(&self, id: &str) -> Option<&Service> {
-        at(&self.services, self.by_service.get(id))
+        at(&self.facts.services, self.facts.by_service.get(id))
     }
 
     /// Every service.
     pub fn services(&self) -> impl Iterator<Item = &Service> {
-        self.services.iter()
+        self.facts.services.iter()
     }
 
     /// Every prefix that carries one service alone. Prefixes may nest; no two are equal.
     pub fn service_prefixes(&self) -> impl Iterator<Item = (IpNet, &Service)> {
-        self.services.iter().flat_map(|service| {
+        self.facts.services.iter().flat_map(|service| {
             service
                 .prefixes
                 .iter()
@@ -259,18 +286,24 @@ impl Catalogue {
     /// trailing dot is accepted.
     #[must_use]
     pub fn service_of_domain(&self, name: &str) -> Option<&Service> {
-        at(&self.services, self.by_domain.find(name).as_ref())
+        at(
+            &self.facts.services,
+            self.facts.by_domain.find(name).as_ref(),
+        )
     }
 
     /// The tracking-link host that a name is or lies below.
     #[must_use]
     pub fn ip_logger(&self, name: &str) -> Option<&IpLogger> {
-        at(&self.ip_loggers, self.by_logger.find(name).as_ref())
+        at(
+            &self.facts.ip_loggers,
+            self.facts.by_logger.find(name).as_ref(),
+        )
     }
 
     /// Every tracking-link host.
     pub fn ip_loggers(&self) -> impl Iterator<Item = &IpLogger> {
-        self.ip_loggers.iter()
+        self.facts.ip_loggers.iter()
     }
 
     /// The regime of a country on a day; `Third` when the catalogue does not hold the code.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::civil::Date;
 
 use super::law::LawId;
@@ -69,6 +70,17 @@ pub struct Parent {
     pub until: Option<Date>,
 }
 
+/// A country in which an operator had its headquarters before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PastSeat {
+    /// The country.
+    pub country: CountryCode,
+    /// First day, when known.
+    pub from: Option<Date>,
+    /// Last day.
+    pub until: Date,
+}
+
 /// Who runs networks or services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
@@ -82,14 +94,19 @@ pub struct Operator {
     pub parents: Vec<Parent>,
     /// Country of its headquarters.
     pub hq: CountryCode,
+    /// Where its headquarters stood before.
+    pub past_seats: Vec<PastSeat>,
     /// Countries of subsidiaries, listings or data centres whose law reaches that part of it.
     pub presence: Vec<CountryCode>,
     /// How far the law of States outside the Union reaches it; derived from `laws` and `presence`.
     pub reach: Reach,
-    /// Ids of the laws that reach it, sorted; the law of its own State included.
+    /// Ids of the laws that reach it or did under a past parent, sorted; the law of its own State
+    /// included. Which of them count on a day is [`super::Catalogue::laws_on`]'s answer.
     pub laws: Vec<LawId>,
     /// Autonomous systems it announces from.
     pub asns: Vec<u32>,
+    /// Prefixes that are its own whoever announces them; they come before the AS.
+    pub prefixes: Vec<IpNet>,
     /// Its addresses are announced from many places: they have no country.
     pub anycast: bool,
     /// Where the facts come from.
@@ -101,18 +118,44 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// Who controls the operator on a day.
-    #[must_use]
-    pub fn parent_at(&self, day: Date) -> Option<&Parent> {
-        self.parents.iter().find(|parent| {
+    /// Everybody who controls the operator on a day.
+    fn parents_at(&self, day: Date) -> impl Iterator<Item = &Parent> {
+        self.parents.iter().filter(move |parent| {
             parent.from.is_none_or(|from| from <= day)
                 && parent.until.is_none_or(|until| day <= until)
         })
     }
 
+    /// Who controls the operator on a day.
+    #[must_use]
+    pub fn parent_at(&self, day: Date) -> Option<&Parent> {
+        self.parents_at(day).next()
+    }
+
+    /// Country of its headquarters on a day.
+    #[must_use]
+    pub fn seat_at(&self, day: Date) -> CountryCode {
+        let past = self
+            .past_seats
+            .iter()
+            .find(|seat| seat.from.is_none_or(|from| from <= day) && day <= seat.until);
+        past.map_or(self.hq, |seat| seat.country)
+    }
+
     /// Country of whoever controls it on a day: the parent's, else its own.
     #[must_use]
     pub fn country_at(&self, day: Date) -> CountryCode {
-        self.parent_at(day).map_or(self.hq, |parent| parent.country)
+        self.parent_at(day)
+            .map_or_else(|| self.seat_at(day), |parent| parent.country)
+    }
+
+    /// Does the law of a State count on a day? Not when the State is only that of parents or
+    /// seats of other times. A State that is none of them is listed for a reason without a date.
+    pub(super) fn state_counts_at(&self, state: CountryCode, day: Date) -> bool {
+        let is_parent = self.parents.iter().any(|parent| parent.country == state);
+        let is_seat = self.hq == state || self.past_seats.iter().any(|seat| seat.country == state);
+        (!is_parent && !is_seat)
+            || self.seat_at(day) == state
+            || self.parents_at(day).any(|parent| parent.country == state)
     }
 }

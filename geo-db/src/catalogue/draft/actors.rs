@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::super::domains::domain_fault;
 use super::super::entry::{Entry, Placed, shared};
-use super::super::operator::{Operator, OperatorKind, Parent};
+use super::super::operator::{Operator, OperatorKind, Parent, PastSeat};
 use super::super::service::{Category, IpLogger, PortRange, Service};
 use super::{Draft, Target, id_of};
 use crate::profile::{Qualification, Reach};
@@ -28,6 +28,19 @@ impl Draft {
                 until,
             })
         });
+        let past_seats = entry.tables("past_seats", |seat| {
+            let country = seat.text("country");
+            let country = self.code(seat, country.as_ref(), Target::Country);
+            let (from, until) = seat.period();
+            if until.is_none() {
+                seat.missing("until");
+            }
+            Some(PastSeat {
+                country: country?,
+                from,
+                until: until?,
+            })
+        });
         let presence = entry.texts("presence");
         let presence = presence
             .iter()
@@ -37,6 +50,7 @@ impl Draft {
         let mut laws = self.refer_all(Target::Law, &laws, &entry.label);
         laws.sort();
         let asns = entry.numbers("asns");
+        let prefixes = prefixes_of(entry);
         let anycast = entry.flag("anycast");
         let (source, as_of, note) = entry.provenance();
         let (Some(id), Some(kind), Some(hq)) = (id, kind, hq) else {
@@ -45,16 +59,20 @@ impl Draft {
         let index = self.operators.len();
         self.asns
             .extend(asns.iter().map(|asn| (asn.place, asn.value, index)));
+        self.operator_prefixes
+            .extend(prefixes.iter().map(|p| (p.place, p.value, index)));
         let value = Operator {
             id: id.value,
             name,
             kind,
             parents,
             hq,
+            past_seats,
             presence,
             reach: Reach::Unknown,
             laws,
             asns: asns.into_iter().map(|asn| asn.value).collect(),
+            prefixes: prefixes.into_iter().map(|prefix| prefix.value).collect(),
             anycast,
             source,
             as_of,
@@ -75,23 +93,20 @@ impl Draft {
             self.refer(Target::Operator, &shared(operator), &entry.label);
         }
         let domains = domains_of(entry);
-        let prefixes = entry.parsed::<ipnet::IpNet>("prefixes", "write it as 192.0.2.0/24");
-        for prefix in &prefixes {
-            if prefix.value.trunc() != prefix.value {
-                let what = format!("{} has bits set beyond its length", prefix.value);
-                let remedy = format!("write {}", prefix.value.trunc());
-                entry.problems.add(prefix.place, what, remedy);
-            }
-        }
+        let prefixes = prefixes_of(entry);
         let ports = entry.parsed::<PortRange>("ports", "write protocol/first-last");
         let anycast = entry.flag("anycast");
         let qualifications = entry.tables("qualifications", |qualification| {
             let scheme = qualification.text("scheme");
             let (from, until) = qualification.period();
+            let source = qualification.text("source");
+            let as_of = qualification.date("as_of");
             Some(Qualification {
                 scheme: Arc::from(scheme?.value),
                 from,
                 until,
+                source: source.map(|source| Arc::from(source.value)),
+                as_of,
             })
         });
         let sovereign = entry.flag("sovereign");
@@ -153,6 +168,18 @@ impl Draft {
             place: host.place,
         });
     }
+}
+
+fn prefixes_of(entry: &mut Entry<'_, '_, '_>) -> Vec<Placed<ipnet::IpNet>> {
+    let prefixes = entry.parsed::<ipnet::IpNet>("prefixes", "write it as 192.0.2.0/24");
+    for prefix in &prefixes {
+        if prefix.value.trunc() != prefix.value {
+            let what = format!("{} has bits set beyond its length", prefix.value);
+            let remedy = format!("write {}", prefix.value.trunc());
+            entry.problems.add(prefix.place, what, remedy);
+        }
+    }
+    prefixes
 }
 
 fn domains_of(entry: &mut Entry<'_, '_, '_>) -> Vec<Placed<Arc<str>>> {

@@ -57,6 +57,8 @@ pub(super) struct Draft {
     pub(super) domains: Vec<(Place, Arc<str>, usize)>,
     /// (place, prefix, index of the service)
     pub(super) prefixes: Vec<(Place, ipnet::IpNet, usize)>,
+    /// (place, prefix, index of the operator)
+    pub(super) operator_prefixes: Vec<(Place, ipnet::IpNet, usize)>,
 }
 
 const CODE_REMEDY: &str = "write the ISO 3166-1 alpha-2 code, such as FR";

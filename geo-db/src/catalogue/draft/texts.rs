@@ -1,7 +1,7 @@
 //! Reading laws and the texts a policy can rest on.
 
 use super::super::entry::{Entry, Placed};
-use super::super::law::{Basis, Law, LawClass};
+use super::super::law::{Basis, Force, Law, LawClass, Period};
 use super::{Draft, Target, id_of};
 
 impl Draft {
@@ -15,8 +15,42 @@ impl Draft {
         let reach = entry.owned("reach");
         let sentence = entry.bilingual("sentence");
         let citation = entry.optional_owned("citation");
+        let several = entry.has("periods");
+        let mut periods = entry.tables("periods", |period| {
+            let (from, until) = period.period();
+            let force = period.optional_word::<Force>("force");
+            let remark = period.optional_bilingual("remark");
+            let source = period.owned("source");
+            let as_of = period.date("as_of");
+            Some(Period {
+                from,
+                until,
+                force: force.unwrap_or(Force::Statute),
+                remark,
+                source,
+                as_of: as_of?,
+            })
+        });
+        if several && (entry.has("from") || entry.has("until")) {
+            let what = format!(
+                "{} has \"periods\" beside \"from\" or \"until\"",
+                entry.label
+            );
+            let place = entry.place;
+            entry.problems.add(place, what, "write all days in periods");
+        }
         let (from, until) = entry.period();
         let (source, as_of, note) = entry.provenance();
+        if !several {
+            periods.push(Period {
+                from,
+                until,
+                force: Force::Statute,
+                remark: None,
+                source: source.clone(),
+                as_of,
+            });
+        }
         let (Some(id), Some(name), Some(country), Some(class), Some(sentence)) =
             (id, name, country, class, sentence)
         else {
@@ -31,8 +65,7 @@ impl Draft {
             reach,
             sentence,
             citation,
-            from,
-            until,
+            periods,
             source,
             as_of,
             note,

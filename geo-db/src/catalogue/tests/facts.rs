@@ -7,7 +7,7 @@ use crate::profile::Reach;
 #[test]
 fn the_embedded_catalogue_is_complete() {
     let catalogue = embedded();
-    assert_eq!(catalogue.as_of(), day("2026-11-21"));
+    assert_eq!(catalogue.as_of(), day("2026-11-22"));
     assert_eq!(catalogue.countries().count(), 250);
     assert!(catalogue.operators().count() >= 220);
     assert!(catalogue.services().count() >= 130);

@@ -1,5 +1,6 @@
 //! The catalogue under test: the embedded facts, bad files, look-ups against naive ones.
 
+mod at;
 mod control;
 mod facts;
 mod faults;

@@ -212,6 +212,8 @@ impl Search<'_> {
                 scheme: Arc::clone(&scheme),
                 from: None,
                 until: None,
+                source: None,
+                as_of: None,
             });
             let change = || format!("the service were qualified ({scheme})");
             if self.judge_profile(&profile, change) {

@@ -321,6 +321,8 @@ pub(crate) fn profile() -> BoxedStrategy<Profile> {
         scheme: "secnumcloud".into(),
         from,
         until,
+        source: None,
+        as_of: None,
     };
     let qualifications = prop_oneof![
         5 => Just(Vec::new()),
