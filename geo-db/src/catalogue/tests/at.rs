@@ -158,7 +158,7 @@ fn a_qualification_holds_in_its_days_only_once_a_day_is_asked_for() {
     };
     assert_eq!(held(&catalogue.at(day("2025-12-16"))), 0);
     assert_eq!(held(&catalogue.at(day("2025-12-17"))), 1);
-    assert_eq!(held(&catalogue.at(day("2028-12-17"))), 0);
+    assert_eq!(held(&catalogue.at(day("2028-12-18"))), 0);
     // Without a day all are given, with their days: a policy compares them with its own.
     assert_eq!(held(&catalogue), 1);
 }

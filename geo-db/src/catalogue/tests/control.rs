@@ -104,7 +104,13 @@ fn presence_names_the_laws_it_comes_from() {
     assert_eq!(
         laws,
         [
+            "au_production_order",
+            "au_tola_2018",
             "ca_production_order",
+            "gb_copoa_2019",
+            "gb_ipa_2016",
+            "in_it_act_s69",
+            "sg_cpc_s39",
             "us_cloud_act",
             "us_fisa_702",
             "us_patriot_nsl"
