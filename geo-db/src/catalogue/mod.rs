@@ -10,7 +10,7 @@ mod draft;
 mod entry;
 mod law;
 mod operator;
-mod problem;
+pub(crate) mod problem;
 mod service;
 mod words;
 

@@ -42,14 +42,14 @@ fn lines(problems: &[Problem]) -> String {
 }
 
 /// One text of the catalogue, able to turn byte offsets into lines and columns.
-pub(super) struct SourceFile<'a> {
-    pub(super) name: &'a str,
-    pub(super) text: &'a str,
+pub(crate) struct SourceFile<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) text: &'a str,
     line_starts: Vec<usize>,
 }
 
 impl<'a> SourceFile<'a> {
-    pub(super) fn new(name: &'a str, text: &'a str) -> Self {
+    pub(crate) fn new(name: &'a str, text: &'a str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
         let line_starts = std::iter::once(0)
             .chain(breaks.map(|(offset, _)| offset + 1))
@@ -62,7 +62,7 @@ impl<'a> SourceFile<'a> {
     }
 
     /// Line and column (in characters), both from 1.
-    fn position(&self, offset: usize) -> (usize, usize) {
+    pub(crate) fn position(&self, offset: usize) -> (usize, usize) {
         let offset = offset.min(self.text.len());
         let line = self.line_starts.partition_point(|start| *start <= offset);
         let start = self.line_starts.get(line - 1).copied().unwrap_or(0);
@@ -137,7 +137,7 @@ impl<'a> Problems<'a> {
 }
 
 /// "did you mean ...?" when one of the known words is near, else what can be written.
-pub(super) fn did_you_mean<'w>(
+pub(crate) fn did_you_mean<'w>(
     word: &str,
     known: impl IntoIterator<Item = &'w str>,
     otherwise: &str,
