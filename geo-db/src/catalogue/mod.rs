@@ -9,6 +9,7 @@ mod domains;
 mod draft;
 mod entry;
 mod law;
+mod look_alike;
 mod operator;
 pub(crate) mod problem;
 mod service;
@@ -27,6 +28,7 @@ use sha2::{Digest, Sha256};
 
 pub use self::country::{Adequacy, Country, Extent, Group, GroupError, PastRegime, Regime};
 pub use self::law::{Basis, Force, Law, LawClass, LawId, Period};
+pub use self::look_alike::{Likeness, Suspicion};
 pub use self::operator::{Operator, OperatorKind, Parent, PastSeat};
 pub use self::problem::{CatalogueError, Problem};
 pub use self::service::{Category, IpLogger, PortRange, PortRangeError, Service};
@@ -34,6 +36,7 @@ pub use self::words::{Language, Text};
 
 use self::domains::SuffixIndex;
 use self::draft::Draft;
+use self::look_alike::LookAlikes;
 use self::problem::{Problems, SourceFile};
 use crate::profile::CountryCode;
 
@@ -92,6 +95,7 @@ struct Facts {
     by_asn: Index<u32>,
     by_domain: SuffixIndex,
     by_logger: SuffixIndex,
+    look_alikes: LookAlikes,
 }
 
 impl Catalogue {
@@ -164,6 +168,7 @@ impl Catalogue {
             by_asn: by_asn.collect(),
             by_domain,
             by_logger,
+            look_alikes: LookAlikes::new(&ip_loggers),
             countries,
             laws,
             basis,

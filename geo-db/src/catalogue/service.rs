@@ -159,6 +159,10 @@ pub struct IpLogger {
     pub host: Arc<str>,
     /// The site behind it: `grabify`, `iplogger.org` or `other`.
     pub family: String,
+    /// The distinctive word of its name: other names made of it, or near it, are suspected.
+    pub word: Option<Arc<str>>,
+    /// Ordinary names that are near the word and not suspected.
+    pub unlike: Vec<Arc<str>>,
     /// Has lawful uses as well (analytics, deception): flag rather than stop.
     pub dual_use: bool,
     /// Where the fact comes from.

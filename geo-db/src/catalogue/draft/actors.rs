@@ -152,12 +152,17 @@ impl Draft {
             check_domain(entry, host);
         }
         let family = entry.owned("family");
+        let word = entry.optional_text("word").map(|word| shared(&word).value);
+        let unlike = entry.texts("unlike");
+        let unlike = unlike.iter().map(|name| shared(name).value).collect();
         let dual_use = entry.flag("dual_use");
         let (source, as_of, note) = entry.provenance();
         let Some(host) = host else { return };
         let value = IpLogger {
             host: Arc::from(host.value),
             family,
+            word,
+            unlike,
             dual_use,
             source,
             as_of,

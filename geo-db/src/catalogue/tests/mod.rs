@@ -5,6 +5,7 @@ mod control;
 mod facts;
 mod faults;
 mod groups;
+mod look_alike;
 mod names;
 
 use std::sync::Arc;
