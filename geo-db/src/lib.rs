@@ -15,6 +15,6 @@ pub mod profile;
 pub mod source;
 
 pub use atlas::{AsInfo, Atlas, AtlasError, AtlasMeta, Axis, Claim, Dossier, KernelTables, Layers};
-pub use atlas::{SourceInfo, SourceRole};
+pub use atlas::{Confidence, Confidences, Level, SourceInfo, SourceRole};
 pub use catalogue::{Catalogue, CatalogueError, Group};
 pub use octroi_abi::atlas::{CLASS_MAX, CLASS_UNKNOWN, ClassId};

@@ -82,6 +82,12 @@ pub enum HostingConfidence {
 }
 
 impl HostingConfidence {
+    /// Is there a country with it?
+    #[must_use]
+    pub const fn has_country(self) -> bool {
+        matches!(self, Self::Located | Self::Contested)
+    }
+
     /// The word used in policies, messages and alerts.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -43,7 +43,7 @@ fn it_covers_the_announced_internet() {
     let location = meta
         .sources
         .iter()
-        .find(|source| source.role == SourceRole::Location)
+        .find(|source| source.roles.contains(&SourceRole::Location))
         .expect("a location source");
     assert!(
         location.ranges_v4 >= 350_000 && location.ranges_v6 >= 300_000,
@@ -63,6 +63,19 @@ fn it_covers_the_announced_internet() {
     }
     let classes = ATLAS.profiles().len();
     assert!((1_000..0x8000).contains(&classes), "{classes} classes");
+}
+
+#[test]
+fn the_committed_tables_are_joined_with_the_committed_catalogue() {
+    assert!(
+        ATLAS.stored_join(),
+        "geo-db/data/atlas.bin was joined with another catalogue or region table than those of this \
+         tree: it still answers rightly, but opens slowly. Run `cargo xtask atlas --rejoin` and \
+         commit the file"
+    );
+    ATLAS
+        .verify()
+        .expect("the tables are what the evidence says");
 }
 
 #[test]

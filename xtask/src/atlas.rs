@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Take the packages from this directory and fetch nothing
     #[arg(long, value_name = "DIRECTORY")]
     from: Option<PathBuf>,
+    /// Read no package: only join the data of the embedded atlas with the catalogue as it is now
+    #[arg(long, conflicts_with = "from")]
+    rejoin: bool,
 }
 
 /// What is needed of a pinned package to fetch it.
@@ -42,6 +45,9 @@ struct Sources {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    if arguments.rejoin {
+        return process::run(build_atlas().arg("--rejoin").arg(OUTPUT));
+    }
     let root = root();
     let packages = if let Some(directory) = &arguments.from {
         std::path::absolute(directory)
@@ -51,6 +57,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         fetch(&read_sources(&root.join(SOURCES))?, &directory)?;
         directory
     };
+    process::run(build_atlas().arg(SOURCES).arg(packages).arg(OUTPUT))
+}
+
+/// The program that builds the atlas.
+fn build_atlas() -> Command {
     let mut build = cargo();
     build.args([
         "run",
@@ -61,9 +72,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "--bin",
         "octroi-build-atlas",
         "--",
-        SOURCES,
     ]);
-    process::run(build.arg(packages).arg(OUTPUT))
+    build
 }
 
 fn read_sources(path: &Path) -> Result<Vec<Package>> {

@@ -90,8 +90,13 @@ impl<'a> Cutter<'a> {
         Self { bytes }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
+    /// Nothing may be left.
+    pub(crate) fn end(&self) -> Result<(), String> {
+        if self.bytes.is_empty() {
+            Ok(())
+        } else {
+            Err("there is more than was announced".to_owned())
+        }
     }
 
     fn byte(&mut self) -> Result<u8, String> {
@@ -182,6 +187,30 @@ impl<'a> Cutter<'a> {
         Ok(out)
     }
 
+    /// A number below `count`.
+    pub(crate) fn below<T: TryFrom<u64>>(&mut self, count: usize, what: &str) -> Result<T, String> {
+        let value = self.number_u64()?;
+        T::try_from(value)
+            .ok()
+            .filter(|_| value < count as u64)
+            .ok_or_else(|| format!("{what} {value} is named, there are {count}"))
+    }
+
+    /// A column of numbers below `count`.
+    pub(crate) fn column_below<T: TryFrom<u64> + Copy + Into<u64>>(
+        &mut self,
+        count: usize,
+        what: &str,
+    ) -> Result<Vec<T>, String> {
+        let column = self.column::<T>()?;
+        match column.iter().map(|value| (*value).into()).max() {
+            Some(found) if found >= count as u64 => {
+                Err(format!("{what} {found} is named, there are {count}"))
+            }
+            _ => Ok(column),
+        }
+    }
+
     pub(crate) fn addresses<A: Address>(&mut self) -> Result<Vec<A>, String> {
         let count = self.count()?;
         let zeros = self.take(count)?;
@@ -263,7 +292,7 @@ mod tests {
             let mut cutter = Cutter::new(&writer.bytes);
             prop_assert_eq!(cutter.column::<u32>(), Ok(numbers));
             prop_assert_eq!(cutter.partition::<u128, u16>(), Ok(partition));
-            prop_assert!(cutter.is_empty());
+            prop_assert_eq!(cutter.end(), Ok(()));
             for end in 0..writer.bytes.len() {
                 let mut cutter = Cutter::new(&writer.bytes[..end]);
                 prop_assert!(

@@ -8,8 +8,83 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::AsInfo;
 use crate::ClassId;
-use crate::catalogue::Text;
+use crate::catalogue::{Language, Text};
 use crate::profile::Profile;
+
+/// How far an axis can be trusted, for people. Policies decide on the values, never on this.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// Nothing is known.
+    None,
+    /// A presumption, or sources that disagree.
+    Low,
+    /// One source that nothing contradicts.
+    Medium,
+    /// The publisher itself, a reviewed fact, or sources that agree.
+    High,
+}
+
+impl Level {
+    /// The word used in messages.
+    #[must_use]
+    pub const fn name(self, language: Language) -> &'static str {
+        match (self, language) {
+            (Self::None, Language::En) => "none",
+            (Self::Low, Language::En) => "low",
+            (Self::Medium, Language::En) => "medium",
+            (Self::High, Language::En) => "high",
+            (Self::None, Language::Fr) => "nulle",
+            (Self::Low, Language::Fr) => "faible",
+            (Self::Medium, Language::Fr) => "moyenne",
+            (Self::High, Language::Fr) => "élevée",
+        }
+    }
+
+    /// One level down; `None` stays.
+    pub(crate) const fn lowered(self) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::Low | Self::Medium => Self::Low,
+            Self::High => Self::Medium,
+        }
+    }
+}
+
+/// How far one axis can be trusted, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confidence {
+    /// How far.
+    pub level: Level,
+    /// Why.
+    pub reason: Text,
+}
+
+/// How far each axis of a dossier can be trusted; the rule is in `docs/atlas.md`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Confidences {
+    /// Where it stands.
+    pub hosting: Confidence,
+    /// Whose law reaches it.
+    pub control: Confidence,
+    /// What it is qualified for.
+    pub qualification: Confidence,
+}
+
+impl Confidences {
+    /// Nothing is known, for one reason.
+    pub(crate) fn none(reason: &Text) -> Self {
+        let nothing = || Confidence {
+            level: Level::None,
+            reason: reason.clone(),
+        };
+        Self {
+            hosting: nothing(),
+            control: nothing(),
+            qualification: nothing(),
+        }
+    }
+}
 
 /// What a claim speaks of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,7 +107,8 @@ pub struct Claim {
     pub axis: Axis,
     /// What it says: a country code, an operator's or service's id, a scheme.
     pub value: String,
-    /// Who says it: id of a source of the atlas, `catalogue` or `iana`.
+    /// Who says it: id of a source of the atlas, `catalogue`, `iana`, or `atlas` for a complaint about
+    /// the atlas itself.
     pub source: String,
     /// As of which day.
     pub date: Date,
@@ -40,7 +116,7 @@ pub struct Claim {
     pub reference: String,
     /// Was it followed?
     pub won: bool,
-    /// Why not, or what else should be known.
+    /// Why, or why not; what else should be known.
     pub note: Option<Text>,
 }
 
@@ -57,6 +133,8 @@ pub struct Dossier {
     pub profile: Profile,
     /// The AS that announces it.
     pub asn: Option<AsInfo>,
+    /// How far each axis can be trusted.
+    pub confidence: Confidences,
     /// Every claim, by axis, the followed ones first within an axis where trust has an order.
     pub claims: Vec<Claim>,
     /// Version of the atlas.

@@ -45,6 +45,14 @@ pub enum AtlasError {
         /// What does not fit.
         what: String,
     },
+    /// The evidence of an atlas that answers otherwise cannot be read.
+    #[error("the evidence of atlas {file} cannot be used: {what}")]
+    Evidence {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
     /// A source cannot be read.
     #[error(transparent)]
     Source(#[from] SourceError),

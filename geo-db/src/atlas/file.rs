@@ -1,189 +1,182 @@
-//! The atlas file: a header with a checksum, then the layers, compressed.
+//! The sections of an atlas file: what is written where, and how it is read back and checked.
 
+use std::borrow::Cow;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::codec::{Cutter, Writer, within};
+use super::container::{self, Container, Section};
 use super::error::AtlasError;
-use super::layers::{AtlasMeta, CloudPrefix, CloudTexts, Family, Layers, SourceRole, Systems};
+use super::joined::Stored;
+use super::layers::{
+    AtlasMeta, FIRST_COUNTRY, Family, Layer, Layers, ListTexts, ListedPrefix, ListedService,
+    OverrideEntry, Systems,
+};
 use super::prefix::PrefixSet;
 use super::range::Address;
+use super::regions::Regions;
+use crate::catalogue::Catalogue;
 use crate::profile::CountryCode;
 
-const MAGIC: &[u8; 8] = b"OCTROIAT";
-const FORMAT: u16 = 1;
-/// Magic, format, reserved, checksum of the compressed body (CRC-32C), length of the compressed
-/// body, length of the plain body.
-const HEADER_BYTES: usize = 8 + 2 + 2 + 4 + 8 + 8;
-/// No atlas has a reason to be larger: the embedded one is a tenth of it.
-const PLAIN_LIMIT_BYTES: u64 = 256 << 20;
-/// Built once, opened often: level 19 is the highest whose window every reader accepts.
-const COMPRESSION_LEVEL: i32 = 19;
+/// The small things that are needed to open an atlas.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Head {
+    pub(crate) meta: AtlasMeta,
+    pub(crate) overrides: Vec<OverrideEntry>,
+}
 
-/// The small things of an atlas, as JSON.
+/// The small things that only the evidence needs.
 #[derive(Serialize, Deserialize)]
-struct Head {
-    meta: AtlasMeta,
-    countries: Vec<CountryCode>,
-    texts: CloudTexts,
+struct Texts<'a> {
+    countries: Cow<'a, [CountryCode]>,
+    lists: Cow<'a, ListTexts>,
+}
+
+/// How many there are of what layers refer to.
+#[derive(Clone, Copy)]
+struct Counts {
+    sources: usize,
+    countries: usize,
+    systems: usize,
 }
 
 impl Layers {
-    /// The bytes of an atlas file.
+    /// The bytes of an atlas file: these layers and their join with a catalogue, so that a program
+    /// with the same catalogue opens it without joining. Equal layers and catalogues give equal
+    /// bytes.
     ///
     /// # Errors
-    /// When compression fails.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, AtlasError> {
-        let failed = |what: String| AtlasError::Damaged {
+    /// When the layers cannot be joined with the catalogue, or compression fails.
+    pub fn to_bytes(&self, catalogue: &Catalogue) -> Result<Vec<u8>, AtlasError> {
+        let stored = Stored::new(self, catalogue, &Regions::embedded()?)?;
+        let failed = |error: serde_json::Error| AtlasError::Damaged {
             file: "(new)".to_owned(),
-            what,
+            what: error.to_string(),
         };
         let head = Head {
             meta: self.meta.clone(),
-            countries: self.countries.clone(),
-            texts: self.texts.clone(),
+            overrides: self.overrides.clone(),
         };
-        let mut writer = Writer::default();
-        writer.bytes(&serde_json::to_vec(&head).map_err(|error| failed(error.to_string()))?);
-        write_systems(&mut writer, &self.systems);
-        let mut v4 = Writer::default();
-        write_family(&mut v4, &self.v4);
-        writer.bytes(&v4.bytes);
-        let mut v6 = Writer::default();
-        write_family(&mut v6, &self.v6);
-        writer.bytes(&v6.bytes);
-
-        let body = zstd::bulk::compress(&writer.bytes, COMPRESSION_LEVEL)
-            .map_err(|error| failed(error.to_string()))?;
-        let mut out = Vec::with_capacity(HEADER_BYTES + body.len());
-        out.extend_from_slice(MAGIC);
-        out.extend_from_slice(&FORMAT.to_le_bytes());
-        out.extend_from_slice(&[0, 0]);
-        out.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());
-        out.extend_from_slice(&(body.len() as u64).to_le_bytes());
-        out.extend_from_slice(&(writer.bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(&body);
-        Ok(out)
+        let [texts, systems, v4, v6] = self.evidence().map_err(failed)?;
+        container::write([
+            serde_json::to_vec(&head).map_err(failed)?,
+            stored.head()?,
+            stored.v4()?,
+            stored.v6()?,
+            texts,
+            systems,
+            v4,
+            v6,
+        ])
     }
 
-    /// Reads the atlas file at `path`.
+    /// The plain sections of the evidence.
+    pub(crate) fn evidence(&self) -> Result<[Vec<u8>; 4], serde_json::Error> {
+        let texts = Texts {
+            countries: Cow::Borrowed(&self.countries),
+            lists: Cow::Borrowed(&self.texts),
+        };
+        let mut systems = Writer::default();
+        write_systems(&mut systems, &self.systems);
+        let mut v4 = Writer::default();
+        write_family(&mut v4, &self.v4);
+        let mut v6 = Writer::default();
+        write_family(&mut v6, &self.v6);
+        Ok([
+            serde_json::to_vec(&texts)?,
+            systems.bytes,
+            v4.bytes,
+            v6.bytes,
+        ])
+    }
+
+    /// Reads the layers of the atlas file at `path`.
     ///
     /// # Errors
     /// When it cannot be read, is no atlas, is of another format, or damaged.
     pub fn open(path: &Path) -> Result<Self, AtlasError> {
-        let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| AtlasError::Io {
-            file: file.clone(),
-            operation: "cannot be read",
-            source,
-        })?;
-        Self::from_bytes(&file, &bytes)
+        Self::read(&open(path)?)
     }
 
-    /// Reads the bytes of the atlas `file`.
+    /// Reads the layers in the bytes of the atlas `file`.
     ///
     /// # Errors
     /// When it is no atlas, is of another format, or damaged.
     pub fn from_bytes(file: &str, bytes: &[u8]) -> Result<Self, AtlasError> {
-        let plain = decompress(file, bytes)?;
-        decode(&plain).map_err(|what| AtlasError::Damaged {
-            file: file.to_owned(),
-            what,
+        Self::read(&Container::new(file, Cow::Owned(bytes.to_vec()))?)
+    }
+
+    pub(crate) fn read(container: &Container) -> Result<Self, AtlasError> {
+        let head = read_head(container)?;
+        let texts = container.read(Section::Texts, |plain| {
+            serde_json::from_slice::<Texts<'_>>(plain).map_err(|error| error.to_string())
+        })?;
+        let (countries, lists) = (texts.countries.into_owned(), texts.lists.into_owned());
+        let highest_country = countries.len() + usize::from(FIRST_COUNTRY) - 1;
+        let systems = container.read(Section::Systems, |plain| {
+            let systems = read_systems(plain)?;
+            within(&systems.countries, highest_country, "country")?;
+            Ok(systems)
+        })?;
+        let counts = Counts {
+            sources: head.meta.sources.len(),
+            countries: highest_country,
+            systems: systems.numbers.len(),
+        };
+        // The families are independent: read them side by side.
+        let (v4, v6) = std::thread::scope(|scope| {
+            let v6 = scope.spawn(|| {
+                container.read(Section::LayersV6, |plain| {
+                    read_family::<u128>(plain, counts, &lists)
+                })
+            });
+            let v4 = container.read(Section::LayersV4, |plain| {
+                read_family::<u32>(plain, counts, &lists)
+            });
+            let v6 = v6
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            (v4, v6)
+        });
+        Ok(Self {
+            meta: head.meta,
+            overrides: head.overrides,
+            countries,
+            systems,
+            texts: lists,
+            v4: v4?,
+            v6: v6?,
         })
     }
 }
 
-fn decompress(file: &str, bytes: &[u8]) -> Result<Vec<u8>, AtlasError> {
-    let damaged = |what: String| AtlasError::Damaged {
-        file: file.to_owned(),
-        what,
-    };
-    if !bytes.starts_with(MAGIC) {
-        return Err(AtlasError::NotAnAtlas {
-            file: file.to_owned(),
-        });
-    }
-    let (header, body) = bytes.split_at_checked(HEADER_BYTES).ok_or_else(|| {
-        damaged(format!(
-            "{} bytes, the header alone has {HEADER_BYTES}",
-            bytes.len()
-        ))
+/// Reads the file at `path` and checks lengths and checksums.
+pub(crate) fn open(path: &Path) -> Result<Container, AtlasError> {
+    let file = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|source| AtlasError::Io {
+        file: file.clone(),
+        operation: "cannot be read",
+        source,
     })?;
-    let found = u16::from_le_bytes(field(header, 8));
-    if found != FORMAT {
-        return Err(AtlasError::Format {
-            file: file.to_owned(),
-            found,
-            expected: FORMAT,
-        });
-    }
-    let checksum = u32::from_le_bytes(field(header, 12));
-    let body_length = u64::from_le_bytes(field(header, 16));
-    let plain_length = u64::from_le_bytes(field(header, 24));
-    if body.len() as u64 != body_length {
-        return Err(damaged(format!(
-            "{} bytes after the header, {body_length} were written",
-            body.len()
-        )));
-    }
-    if crc32c::crc32c(body) != checksum {
-        return Err(damaged("the checksum does not match".to_owned()));
-    }
-    let plain_length = usize::try_from(plain_length)
-        .ok()
-        .filter(|_| plain_length <= PLAIN_LIMIT_BYTES)
-        .ok_or_else(|| damaged(format!("{plain_length} bytes are announced")))?;
-    let plain = zstd::bulk::decompress(body, plain_length)
-        .map_err(|error| damaged(format!("cannot be decompressed: {error}")))?;
-    if plain.len() != plain_length {
-        return Err(damaged(format!(
-            "{} bytes after decompression, {plain_length} were written",
-            plain.len()
-        )));
-    }
-    Ok(plain)
+    Container::new(&file, Cow::Owned(bytes))
 }
 
-/// `N` bytes of the header from `at` on; the header is long enough for all its fields.
-fn field<const N: usize>(header: &[u8], at: usize) -> [u8; N] {
-    let mut out = [0; N];
-    if let Some(found) = header.get(at..at + N) {
-        out.copy_from_slice(found);
-    }
-    out
-}
-
-fn decode(plain: &[u8]) -> Result<Layers, String> {
-    let mut cutter = Cutter::new(plain);
-    let head: Head =
-        serde_json::from_slice(cutter.bytes()?).map_err(|error| format!("head: {error}"))?;
-    let systems = read_systems(&mut cutter).map_err(|what| format!("systems: {what}"))?;
-    within(&systems.countries, head.countries.len(), "country")?;
-    let v4 = cutter.bytes()?;
-    let v6 = cutter.bytes()?;
-    if !cutter.is_empty() {
-        return Err("there is more than was announced".to_owned());
-    }
-    // The families are independent: read them side by side.
-    let (v4, v6) = std::thread::scope(|scope| {
-        let head = &head;
-        let systems = systems.numbers.len();
-        let v6 = scope.spawn(move || read_family::<u128>(v6, head, systems));
-        let v4 = read_family::<u32>(v4, head, systems).map_err(|what| format!("IPv4: {what}"));
-        let v6 = v6
-            .join()
-            .unwrap_or_else(|_| Err("the reader stopped".to_owned()))
-            .map_err(|what| format!("IPv6: {what}"));
-        (v4, v6)
-    });
-    Ok(Layers {
-        meta: head.meta,
-        countries: head.countries,
-        systems,
-        texts: head.texts,
-        v4: v4?,
-        v6: v6?,
+pub(crate) fn read_head(container: &Container) -> Result<Head, AtlasError> {
+    container.read(Section::Head, |plain| {
+        let head: Head = serde_json::from_slice(plain).map_err(|error| error.to_string())?;
+        let sources = head.meta.sources.len();
+        match head
+            .overrides
+            .iter()
+            .find(|entry| usize::from(entry.source) >= sources)
+        {
+            Some(entry) => Err(format!(
+                "an override is of source {}, there are {sources}",
+                entry.source
+            )),
+            None => Ok(head),
+        }
     })
 }
 
@@ -204,11 +197,13 @@ fn write_systems(writer: &mut Writer, systems: &Systems) {
     writer.bytes(systems.names.as_bytes());
 }
 
-fn read_systems(cutter: &mut Cutter<'_>) -> Result<Systems, String> {
+fn read_systems(plain: &[u8]) -> Result<Systems, String> {
+    let mut cutter = Cutter::new(plain);
     let numbers: Vec<u32> = cutter.addresses()?;
     let countries = cutter.column()?;
     let lengths: Vec<u32> = cutter.column()?;
     let names = std::str::from_utf8(cutter.bytes()?).map_err(|error| error.to_string())?;
+    cutter.end()?;
     if countries.len() != numbers.len() || lengths.len() != numbers.len() {
         return Err("columns of different lengths".to_owned());
     }
@@ -233,79 +228,139 @@ fn read_systems(cutter: &mut Cutter<'_>) -> Result<Systems, String> {
 }
 
 fn write_family<A: Address>(writer: &mut Writer, family: &Family<A>) {
-    writer.length(family.locations.len());
-    for location in &family.locations {
-        writer.partition(location);
+    for layers in [
+        &family.locations,
+        &family.registrations,
+        &family.system_countries,
+    ] {
+        write_layers(writer, layers);
     }
-    writer.partition(&family.systems);
-    writer.partition(&family.system_countries);
-    writer.prefixes(&family.clouds);
-    let entries = family.clouds.entries();
-    writer.column(
-        &entries
-            .iter()
-            .map(|entry| entry.item.provider)
-            .collect::<Vec<_>>(),
-    );
-    writer.column(
-        &entries
-            .iter()
-            .map(|entry| entry.item.region)
-            .collect::<Vec<_>>(),
-    );
-    writer.column(
-        &entries
-            .iter()
-            .map(|entry| entry.item.services)
-            .collect::<Vec<_>>(),
-    );
+    write_layers(writer, &family.systems);
+    writer.prefixes(&family.listed);
+    let listed = || family.listed.entries().iter().map(|entry| entry.item);
+    writer.column(&listed().map(|item| item.source).collect::<Vec<_>>());
+    writer.column(&listed().map(|item| item.provider).collect::<Vec<_>>());
+    writer.column(&listed().map(|item| item.region).collect::<Vec<_>>());
+    writer.column(&listed().map(|item| item.services).collect::<Vec<_>>());
+    writer.column(&listed().map(|item| item.place).collect::<Vec<_>>());
+    writer.prefixes(&family.services);
+    let services = || family.services.entries().iter().map(|entry| entry.item);
+    writer.column(&services().map(|item| item.source).collect::<Vec<_>>());
+    writer.column(&services().map(|item| item.service).collect::<Vec<_>>());
 }
 
-fn read_family<A: Address>(bytes: &[u8], head: &Head, systems: usize) -> Result<Family<A>, String> {
-    let mut cutter = Cutter::new(bytes);
-    let count = cutter.length()?;
-    if count != head.meta.of_role(SourceRole::Location).count() {
-        return Err(format!(
-            "{count} layers of locations, as many sources are expected"
-        ));
+fn write_layers<A, V>(writer: &mut Writer, layers: &[Layer<A, V>])
+where
+    A: Address,
+    V: Copy + Eq + Default + Into<u128>,
+{
+    writer.length(layers.len());
+    for layer in layers {
+        writer.number(layer.source);
+        writer.partition(&layer.said);
     }
-    let mut locations = Vec::with_capacity(count);
-    for _ in 0..count {
-        let location = cutter.partition::<A, u16>()?;
-        within(location.values(), head.countries.len(), "country")?;
-        locations.push(location);
-    }
-    let announcing = cutter.partition::<A, u32>()?;
-    within(announcing.values(), systems, "system")?;
-    let system_countries = cutter.partition::<A, u16>()?;
-    within(system_countries.values(), head.countries.len(), "country")?;
-    let prefixes = cutter.prefixes::<A>()?;
-    let providers: Vec<u16> = cutter.column()?;
-    let regions: Vec<u16> = cutter.column()?;
-    let services: Vec<u32> = cutter.column()?;
-    if [providers.len(), regions.len(), services.len()] != [prefixes.len(); 3] {
-        return Err("the cloud prefixes have columns of different lengths".to_owned());
-    }
-    if !cutter.is_empty() {
-        return Err("there is more than was announced".to_owned());
-    }
-    let items = providers.into_iter().zip(regions).zip(services);
-    let clouds = prefixes
-        .into_iter()
-        .zip(items)
-        .map(|((first, bits), ((provider, region), services))| {
-            let item = CloudPrefix {
-                provider,
-                region,
-                services,
-            };
-            (first, bits, item)
-        })
-        .collect();
+}
+
+fn read_family<A: Address>(
+    plain: &[u8],
+    counts: Counts,
+    texts: &ListTexts,
+) -> Result<Family<A>, String> {
+    let mut cutter = Cutter::new(plain);
+    let mut countries = || read_layers(&mut cutter, counts.sources, counts.countries, "country");
+    let (locations, registrations, system_countries) = (countries()?, countries()?, countries()?);
+    let systems = read_layers(&mut cutter, counts.sources, counts.systems, "system")?;
+    let listed = read_listed(&mut cutter, counts, texts)?;
+    let services = read_services(&mut cutter, counts, texts)?;
+    cutter.end()?;
     Ok(Family {
         locations,
-        systems: announcing,
+        registrations,
+        systems,
         system_countries,
-        clouds: PrefixSet::new(clouds),
+        listed,
+        services,
     })
+}
+
+fn read_layers<A, V>(
+    cutter: &mut Cutter<'_>,
+    sources: usize,
+    highest: usize,
+    what: &str,
+) -> Result<Vec<Layer<A, V>>, String>
+where
+    A: Address,
+    V: Copy + Eq + Default + TryFrom<u64> + Into<u64>,
+{
+    let count = cutter.length()?;
+    if count > sources {
+        return Err(format!("{count} layers of {sources} sources"));
+    }
+    (0..count)
+        .map(|_| {
+            let source = cutter.below(sources, "source")?;
+            let said = cutter.partition::<A, V>()?;
+            within(said.values(), highest, what)?;
+            Ok(Layer { source, said })
+        })
+        .collect()
+}
+
+const LENGTHS: &str = "listed prefixes have columns of different lengths";
+
+fn read_listed<A: Address>(
+    cutter: &mut Cutter<'_>,
+    counts: Counts,
+    texts: &ListTexts,
+) -> Result<PrefixSet<A, ListedPrefix>, String> {
+    let prefixes = cutter.prefixes::<A>()?;
+    let sources = cutter.column_below::<u16>(counts.sources, "source")?;
+    let providers = cutter.column_below::<u16>(texts.providers.len(), "provider")?;
+    let regions = cutter.column_below::<u16>(texts.regions.len() + 1, "region")?;
+    let services = cutter.column_below::<u32>(texts.service_sets.len(), "set of services")?;
+    let places = cutter.column_below::<u16>(counts.countries + 1, "country")?;
+    let length = prefixes.len();
+    if [
+        sources.len(),
+        providers.len(),
+        regions.len(),
+        services.len(),
+        places.len(),
+    ] != [length; 5]
+    {
+        return Err(LENGTHS.to_owned());
+    }
+    let items = prefixes
+        .into_iter()
+        .enumerate()
+        .map(|(index, (first, bits))| {
+            let item = ListedPrefix {
+                source: sources[index],
+                provider: providers[index],
+                region: regions[index],
+                services: services[index],
+                place: places[index],
+            };
+            (first, bits, item)
+        });
+    Ok(PrefixSet::new(items.collect()))
+}
+
+fn read_services<A: Address>(
+    cutter: &mut Cutter<'_>,
+    counts: Counts,
+    texts: &ListTexts,
+) -> Result<PrefixSet<A, ListedService>, String> {
+    let prefixes = cutter.prefixes::<A>()?;
+    let sources = cutter.column_below::<u16>(counts.sources, "source")?;
+    let services = cutter.column_below::<u16>(texts.service_ids.len(), "service")?;
+    if sources.len() != prefixes.len() || services.len() != prefixes.len() {
+        return Err(LENGTHS.to_owned());
+    }
+    let items = sources.into_iter().zip(services);
+    let items = prefixes.into_iter().zip(items);
+    let items = items
+        .map(|((first, bits), (source, service))| (first, bits, ListedService { source, service }));
+    Ok(PrefixSet::new(items.collect()))
 }

@@ -1,51 +1,62 @@
 //! The atlas: the map of the whole Internet, prefix -> class -> profile, with the evidence.
 //!
-//! An atlas file holds what the sources say, each for itself ([`layers`]). Opening it joins them
-//! with the catalogue ([`join`]): each distinct profile becomes a class, each family a table from
-//! address to class. A corrected fact in the catalogue therefore needs no new data.
+//! An atlas file holds what the sources say, each for itself ([`layers`]), and the tables that came
+//! out of joining them ([`join`]) with the catalogue it was written with. Opening it reads the
+//! tables and spells their keys out: each distinct profile becomes a class. With another catalogue,
+//! or the same one on another day that matters, the layers are joined anew: a corrected fact needs
+//! no new data. The layers themselves are read when somebody first asks for evidence.
 
 mod address;
 mod claims;
 mod codec;
+mod confidence;
+mod container;
 mod dossier;
 mod error;
+mod evidence;
 mod facts;
 mod file;
 mod index;
 mod join;
+mod joined;
 mod kernel;
 pub mod layers;
+mod names;
 mod note;
 mod prefix;
 pub mod range;
 mod regions;
 mod special;
+mod spell;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use ipnet::IpNet;
 
-pub use self::dossier::{Axis, Claim, Dossier};
+pub use self::dossier::{Axis, Claim, Confidence, Confidences, Dossier, Level};
 pub use self::error::AtlasError;
 pub use self::kernel::KernelTables;
 pub use self::layers::{AsInfo, AtlasMeta, Layers, SourceInfo, SourceRole};
-pub(crate) use self::prefix::PrefixSet;
+pub(crate) use self::prefix::{PrefixSet, split};
 pub use self::special::embedded_v4;
 
-use self::facts::Facts;
+use self::container::Container;
+use self::evidence::Evidence;
 use self::index::Index;
-use self::join::{Joined, join, profile_of};
+use self::join::Joined;
+use self::names::Names;
 use self::range::{Address, Partition};
 use self::regions::Regions;
 use self::special::SpecialRow;
+use self::spell::Classes;
 use crate::catalogue::Catalogue;
 use crate::profile::Profile;
-use crate::{CLASS_MAX, CLASS_UNKNOWN, ClassId};
+use crate::{CLASS_UNKNOWN, ClassId};
 
 /// The atlas that is part of the program.
 const EMBEDDED: &[u8] = include_bytes!("../../data/atlas.bin");
@@ -56,6 +67,9 @@ struct Table<A: Address> {
     classes: Partition<A, ClassId>,
     index: Index<A>,
 }
+
+/// Both families, joined.
+type Tables = (Joined<u32>, Joined<u128>);
 
 impl<A: Address> Table<A> {
     fn new(joined: &Joined<A>, class_of_key: &[ClassId]) -> Self {
@@ -80,8 +94,8 @@ impl<A: Address> Table<A> {
 /// The map of the Internet. Immutable: share it as `Arc<Atlas>`.
 pub struct Atlas {
     catalogue: Arc<Catalogue>,
-    layers: Layers,
-    facts: Facts,
+    evidence: Evidence,
+    stored_join: bool,
     registry_v4: PrefixSet<u32, SpecialRow>,
     registry_v6: PrefixSet<u128, SpecialRow>,
     profiles: Vec<Arc<Profile>>,
@@ -90,54 +104,98 @@ pub struct Atlas {
 }
 
 impl Atlas {
-    /// The atlas that is part of the program, joined with its catalogue.
+    /// The atlas that is part of the program, with its catalogue.
     ///
     /// # Errors
     /// When the embedded data or catalogue is damaged, which a test rules out.
     pub fn embedded() -> Result<Self, AtlasError> {
-        let (layers, catalogue) = std::thread::scope(|scope| {
+        let (container, catalogue) = std::thread::scope(|scope| {
             let catalogue = scope.spawn(Catalogue::embedded);
-            let layers = Layers::from_bytes(EMBEDDED_NAME, EMBEDDED);
+            let container = Container::new(EMBEDDED_NAME, Cow::Borrowed(EMBEDDED));
             let catalogue = catalogue
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            (layers, catalogue)
+            (container, catalogue)
         });
-        Self::new(layers?, catalogue?)
+        Self::from_container(container?, catalogue?)
     }
 
-    /// The atlas in the file at `path`, joined with the embedded catalogue.
+    /// The atlas in the file at `path`, with the embedded catalogue.
     ///
     /// # Errors
     /// When the file cannot be read, is no atlas, of another format, or damaged.
     pub fn open(path: &Path) -> Result<Self, AtlasError> {
-        Self::new(Layers::open(path)?, Catalogue::embedded()?)
+        Self::from_container(file::open(path)?, Catalogue::embedded()?)
+    }
+
+    /// The atlas in the bytes of `file`, with the embedded catalogue.
+    ///
+    /// # Errors
+    /// When they are no atlas, of another format, or damaged.
+    pub fn from_bytes(file: &str, bytes: Vec<u8>) -> Result<Self, AtlasError> {
+        let container = Container::new(file, Cow::Owned(bytes))?;
+        Self::from_container(container, Catalogue::embedded()?)
     }
 
     /// Joins layers with a catalogue.
     ///
     /// # Errors
-    /// When they make more classes than there are class numbers.
+    /// When they make more classes than there are class numbers, or an override names what the
+    /// catalogue does not hold.
     pub fn new(layers: Layers, catalogue: Arc<Catalogue>) -> Result<Self, AtlasError> {
-        let facts = Facts::new(&layers, &catalogue, Regions::embedded()?);
-        let registry_v4 = special::registry_v4();
-        let registry_v6 = special::registry_v6();
-        // The families are independent until classes are numbered: join them side by side.
-        let (joined_v4, joined_v6) = std::thread::scope(|scope| {
-            let v6 = scope.spawn(|| join(&layers, &facts, &layers.v6, &facts.v6, &registry_v6));
-            let v4 = join(&layers, &facts, &layers.v4, &facts.v4, &registry_v4);
-            let v6 = v6
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            (v4, v6)
-        });
-        let mut classes = Classes::new();
-        let mut number = |joined: &[join::Key]| -> Result<Vec<ClassId>, AtlasError> {
-            let profiles = joined.iter().map(|key| profile_of(key, &facts, &catalogue));
-            profiles.map(|profile| classes.number(profile)).collect()
+        let evidence = Evidence::of_layers(layers, Regions::embedded()?);
+        Self::with_evidence(evidence, catalogue, None)
+    }
+
+    /// The same data under another catalogue, such as the same one on another day. Tables that were
+    /// stored with the data are used when they hold for that catalogue as well.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; when the data are damaged.
+    pub fn with_catalogue(&self, catalogue: Arc<Catalogue>) -> Result<Self, AtlasError> {
+        match self.evidence.container() {
+            Some(container) => {
+                let evidence = self.evidence.shared();
+                let stored = Self::stored(container, &evidence, &catalogue)?;
+                Self::with_evidence(evidence, catalogue, stored)
+            }
+            None => Self::with_evidence(self.evidence.shared(), catalogue, None),
+        }
+    }
+
+    fn from_container(container: Container, catalogue: Arc<Catalogue>) -> Result<Self, AtlasError> {
+        let evidence = Evidence::of_file(container.clone(), Regions::embedded()?)?;
+        let stored = Self::stored(&container, &evidence, &catalogue)?;
+        Self::with_evidence(evidence, catalogue, stored)
+    }
+
+    fn stored(
+        container: &Container,
+        evidence: &Evidence,
+        catalogue: &Catalogue,
+    ) -> Result<Option<Tables>, AtlasError> {
+        let names = Names::new(catalogue);
+        let overrides = evidence.overrides();
+        joined::read(container, catalogue, evidence.regions(), overrides, &names)
+    }
+
+    fn with_evidence(
+        evidence: Evidence,
+        catalogue: Arc<Catalogue>,
+        stored: Option<Tables>,
+    ) -> Result<Self, AtlasError> {
+        let stored_join = stored.is_some();
+        let (joined_v4, joined_v6) = match stored {
+            Some(tables) => tables,
+            None => {
+                let (layers, facts) = evidence.read(&catalogue)?;
+                joined::join_families(layers, facts)
+            }
         };
-        let of_v4 = number(&joined_v4.keys)?;
-        let of_v6 = number(&joined_v6.keys)?;
+        let names = Names::new(&catalogue);
+        let mut classes = Classes::new();
+        let of_v4 = classes.of_keys(&joined_v4.keys, &names, &catalogue)?;
+        let of_v6 = classes.of_keys(&joined_v6.keys, &names, &catalogue)?;
         let (v4, v6) = std::thread::scope(|scope| {
             let v6 = scope.spawn(|| Table::new(&joined_v6, &of_v6));
             let v4 = Table::new(&joined_v4, &of_v4);
@@ -147,27 +205,63 @@ impl Atlas {
             (v4, v6)
         });
         Ok(Self {
-            profiles: classes.profiles,
+            profiles: classes.into_profiles(),
             v4,
             v6,
             catalogue,
-            facts,
-            registry_v4,
-            registry_v6,
-            layers,
+            evidence,
+            stored_join,
+            registry_v4: special::registry_v4(),
+            registry_v6: special::registry_v6(),
         })
     }
 
     /// What it is made of.
     #[must_use]
     pub fn meta(&self) -> &AtlasMeta {
-        &self.layers.meta
+        self.evidence.meta()
     }
 
     /// The catalogue it was joined with.
     #[must_use]
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.catalogue
+    }
+
+    /// Did the tables come from the file as they were? When not, the layers were joined anew because
+    /// the catalogue, or the day, is another one: that takes longer and is no less right.
+    #[must_use]
+    pub fn stored_join(&self) -> bool {
+        self.stored_join
+    }
+
+    /// What the sources say, each for itself. Read when first asked for.
+    ///
+    /// # Errors
+    /// When the file was made wrong: damage after it was made is found when it is opened.
+    pub fn layers(&self) -> Result<&Layers, AtlasError> {
+        self.evidence
+            .read(&self.catalogue)
+            .map(|(layers, _)| layers)
+    }
+
+    /// Reads all of the evidence and joins it anew, and compares with the tables that answer.
+    ///
+    /// # Errors
+    /// When the evidence cannot be read, or says something else than the tables do.
+    pub fn verify(&self) -> Result<(), AtlasError> {
+        let again = Self::with_evidence(self.evidence.shared(), Arc::clone(&self.catalogue), None)?;
+        let equal = self.profiles == again.profiles
+            && self.v4.classes == again.v4.classes
+            && self.v6.classes == again.v6.classes;
+        if equal {
+            Ok(())
+        } else {
+            Err(AtlasError::Damaged {
+                file: self.evidence.file().to_owned(),
+                what: "the joined tables are not what its evidence says".to_owned(),
+            })
+        }
     }
 
     /// The class of an address; 0 when nothing is known.
@@ -195,20 +289,25 @@ impl Atlas {
         &self.profiles
     }
 
-    /// The AS that announces an address; `None` in unannounced space.
+    /// The AS that announces an address; `None` in unannounced space. Reads the evidence when first
+    /// asked; `None` as well when it cannot be read, see [`Self::layers`].
     #[must_use]
     pub fn asn_of(&self, address: IpAddr) -> Option<AsInfo> {
+        let layers = self.layers().ok()?;
         let system = match address {
-            IpAddr::V4(address) => self.layers.v4.systems.get(address.into()),
-            IpAddr::V6(address) => self.layers.v6.systems.get(address.into()),
+            IpAddr::V4(address) => layers.v4.system(address.into()).0,
+            IpAddr::V6(address) => layers.v6.system(address.into()).0,
         };
-        self.layers.system(system)
+        layers.system(system)
     }
 
-    /// Every prefix that an AS announces, IPv4 first; empty when it announces none.
+    /// Every prefix that an AS announces, IPv4 first; empty when it announces none, or when the
+    /// evidence cannot be read, see [`Self::layers`].
     #[must_use]
     pub fn prefixes_of_asn(&self, asn: u32) -> Vec<IpNet> {
-        self.layers.prefixes_of_system(asn)
+        self.layers()
+            .map(|layers| layers.prefixes_of_system(asn))
+            .unwrap_or_default()
     }
 
     /// Everything that is said of an address: by whom, since when, and what won.
@@ -235,42 +334,5 @@ impl Atlas {
     #[must_use]
     pub fn classes_v6(&self) -> &Partition<u128, ClassId> {
         &self.v6.classes
-    }
-}
-
-/// Numbers distinct profiles in the order in which they come up.
-struct Classes {
-    profiles: Vec<Arc<Profile>>,
-    numbers: HashMap<Arc<Profile>, ClassId, foldhash::fast::RandomState>,
-}
-
-impl Classes {
-    fn new() -> Self {
-        let unknown = Arc::new(Profile::unknown());
-        let mut numbers = HashMap::default();
-        numbers.insert(Arc::clone(&unknown), CLASS_UNKNOWN);
-        Self {
-            profiles: vec![unknown],
-            numbers,
-        }
-    }
-
-    fn number(&mut self, profile: Profile) -> Result<ClassId, AtlasError> {
-        if let Some(number) = self.numbers.get(&profile) {
-            return Ok(*number);
-        }
-        let number = ClassId::try_from(self.profiles.len())
-            .ok()
-            .filter(|number| *number <= CLASS_MAX)
-            .ok_or(AtlasError::Bound {
-                what: "classes",
-                needed: self.profiles.len() + 1,
-                limit: usize::from(CLASS_MAX) + 1,
-                remedy: "leave out services or operators that share prefixes with many countries",
-            })?;
-        let profile = Arc::new(profile);
-        self.profiles.push(Arc::clone(&profile));
-        self.numbers.insert(profile, number);
-        Ok(number)
     }
 }

@@ -19,6 +19,11 @@ pub(crate) struct Nested<A, T> {
 }
 
 impl<A: Address, T> Nested<A, T> {
+    /// Index of the prefix around it.
+    pub(crate) fn parent(&self) -> Option<usize> {
+        self.parent.map(|index| index as usize)
+    }
+
     /// The prefix itself.
     #[must_use]
     pub(crate) fn network(&self) -> Option<IpNet> {
@@ -26,7 +31,7 @@ impl<A: Address, T> Nested<A, T> {
     }
 }
 
-/// Prefixes that may lie in one another, each at most once.
+/// Prefixes that may lie in one another. Equal prefixes do too: the later one is the inner one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PrefixSet<A, T> {
     entries: Vec<Nested<A, T>>,
@@ -35,12 +40,11 @@ pub(crate) struct PrefixSet<A, T> {
 }
 
 impl<A: Address, T> PrefixSet<A, T> {
-    /// From prefixes in any order. Of equal prefixes the first stays.
+    /// From prefixes in any order. Of equal prefixes the later one counts as the narrower.
     #[must_use]
     pub(crate) fn new(prefixes: Vec<(A, u8, T)>) -> Self {
         let mut prefixes = prefixes;
         prefixes.sort_by_key(|(first, bits, _)| (*first, *bits));
-        prefixes.dedup_by_key(|(first, bits, _)| (*first, *bits));
         let mut entries: Vec<Nested<A, T>> = Vec::with_capacity(prefixes.len());
         let mut open: Vec<u32> = Vec::new();
         let mut ranges = Vec::with_capacity(prefixes.len());
@@ -75,6 +79,12 @@ impl<A: Address, T> PrefixSet<A, T> {
     #[must_use]
     pub(crate) fn entries(&self) -> &[Nested<A, T>] {
         &self.entries
+    }
+
+    /// The item of the entry at an index plus one.
+    pub(crate) fn item(&self, position: u32) -> Option<&T> {
+        let index = position.checked_sub(1)?;
+        self.entries.get(index as usize).map(|entry| &entry.item)
     }
 
     /// Index of the narrowest prefix plus one, piece by piece.
@@ -125,10 +135,10 @@ mod tests {
             let address = u32::from_ip(text.parse().expect("an address")).expect("IPv4");
             set.around(address).map(|(_, entry)| entry.item).collect()
         };
-        assert_eq!(around("10.1.2.3"), "cba");
+        assert_eq!(around("10.1.2.3"), "xcba");
         assert_eq!(around("10.1.3.3"), "ba");
         assert_eq!(around("10.2.0.0"), "da");
         assert_eq!(around("11.0.0.0"), "");
-        assert_eq!(set.entries().len(), 4);
+        assert_eq!(set.entries().len(), 5);
     }
 }

@@ -72,6 +72,25 @@ impl<A: Address, V: Copy + Eq + Default> Partition<A, V> {
         }
     }
 
+    /// At each address what the first of `layers` says that speaks there.
+    pub(crate) fn first_of(layers: &[&Self]) -> Self {
+        let mut cursors: Vec<_> = layers.iter().map(|layer| Cursor::new(layer)).collect();
+        let mut out = Self::with_capacity(layers.iter().map(|layer| layer.len()).sum());
+        let mut at = A::MIN;
+        loop {
+            let silent = V::default();
+            let said = cursors.iter().map(Cursor::value).find(|v| *v != silent);
+            out.push(at, said.unwrap_or(silent));
+            let Some(next) = cursors.iter().filter_map(Cursor::next_start).min() else {
+                return out;
+            };
+            at = next;
+            for cursor in &mut cursors {
+                cursor.advance_to(at);
+            }
+        }
+    }
+
     /// An empty one to be filled by [`Self::push`], which must begin at the first address.
     pub(crate) fn with_capacity(pieces: usize) -> Self {
         Self {

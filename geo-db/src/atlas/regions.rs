@@ -1,6 +1,7 @@
 //! In which country a cloud's region stands: a reviewed table beside the atlas's data.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -22,15 +23,17 @@ pub(crate) enum RegionSays {
 }
 
 /// Region names of all providers, with what they say; and the catalogue's id of each provider.
+#[derive(Debug)]
 pub(crate) struct Regions {
+    text: String,
     rows: HashMap<(String, String), (RegionSays, Date), foldhash::fast::RandomState>,
     operators: HashMap<String, String, foldhash::fast::RandomState>,
 }
 
 impl Regions {
     /// The table that is part of the program.
-    pub(crate) fn embedded() -> Result<Self, AtlasError> {
-        Self::parse(FILE, EMBEDDED)
+    pub(crate) fn embedded() -> Result<Arc<Self>, AtlasError> {
+        Self::parse(FILE, EMBEDDED).map(Arc::new)
     }
 
     /// Reads lines `provider,region,says,source,as_of`. `says` is a country code or `anycast`; an
@@ -39,6 +42,7 @@ impl Regions {
     /// provider in the catalogue.
     fn parse(file: &str, text: &str) -> Result<Self, AtlasError> {
         let mut table = Self {
+            text: text.to_owned(),
             rows: HashMap::default(),
             operators: HashMap::default(),
         };
@@ -81,6 +85,11 @@ impl Regions {
             }
         }
         Ok(table)
+    }
+
+    /// The text it was read from: what tells two tables apart.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
     }
 
     /// What the table says of a provider's region, and since when.

@@ -3,20 +3,26 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use jiff::Zoned;
-use octroi_geo_db::build::{self, Manifest};
-use octroi_geo_db::{Atlas, AtlasError, Catalogue};
+use jiff::civil::Date;
+use octroi_geo_db::build::{assemble, newest};
+use octroi_geo_db::source::{Declaration, Places, load};
+use octroi_geo_db::{Atlas, AtlasError, Catalogue, Layers};
 
 const USAGE: &str =
-    "usage: octroi-build-atlas <sources.toml> <directory of packages> <output directory>";
+    "usage: octroi-build-atlas <sources.toml> <directory of packages> <output directory>
+       octroi-build-atlas --rejoin <output directory>";
 
 fn main() -> ExitCode {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
-    let [manifest, packages, output] = &arguments[..] else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(2);
+    let done = match &arguments[..] {
+        [flag, output] if flag.as_os_str() == "--rejoin" => rejoin(output),
+        [declaration, packages, output] => build(declaration, packages, output),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
     };
-    match run(manifest, packages, output) {
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("octroi-build-atlas: {error}");
@@ -25,19 +31,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(manifest_file: &Path, packages: &Path, output: &Path) -> Result<(), AtlasError> {
-    let name = manifest_file.display().to_string();
-    let text = std::fs::read_to_string(manifest_file).map_err(|source| AtlasError::Io {
+fn build(declaration_file: &Path, packages: &Path, output: &Path) -> Result<(), AtlasError> {
+    let name = declaration_file.display().to_string();
+    let text = std::fs::read_to_string(declaration_file).map_err(|source| AtlasError::Io {
         file: name.clone(),
         operation: "cannot be read",
         source,
     })?;
-    let manifest = Manifest::parse(&name, &text)?;
-    let layers = build::layers(&manifest, packages, Zoned::now().date())?;
-    let bytes = layers.to_bytes()?;
-    write(&output.join("atlas.bin"), &bytes)?;
-    write(&output.join("NOTICE"), manifest.notice().as_bytes())?;
+    let declaration = Declaration::parse(&name, &text)?;
+    let mut places = Places::all_in(packages);
+    if let Some(directory) = declaration_file.parent() {
+        directory.clone_into(&mut places.declaration);
+    }
+    let sources = load(&declaration, &places)?;
+    for warning in sources.iter().flat_map(|(_, said)| &said.warnings) {
+        eprintln!("octroi-build-atlas: {warning}");
+    }
+    let built = newest(&sources).unwrap_or(Date::ZERO);
+    let layers = assemble(sources, built)?;
+    write(&output.join("NOTICE"), declaration.notice().as_bytes())?;
+    save(&layers, output)
+}
 
+/// Joins the layers of an atlas with the catalogue as it is now: what a corrected fact needs.
+fn rejoin(output: &Path) -> Result<(), AtlasError> {
+    save(&Layers::open(&output.join("atlas.bin"))?, output)
+}
+
+fn save(layers: &Layers, output: &Path) -> Result<(), AtlasError> {
+    let catalogue = Catalogue::embedded()?;
+    let bytes = layers.to_bytes(&catalogue)?;
     let (ranges_v4, ranges_v6) = layers.meta.source_ranges();
     println!("atlas {}: {} bytes", layers.meta.version, bytes.len());
     for source in &layers.meta.sources {
@@ -50,9 +73,9 @@ fn run(manifest_file: &Path, packages: &Path, output: &Path) -> Result<(), Atlas
         "  {:31} {ranges_v4:>9} IPv4 {ranges_v6:>9} IPv6 ranges",
         "together"
     );
-    // The file that was written is the one that must open and fit the kernel.
-    let layers = octroi_geo_db::Layers::from_bytes("atlas.bin", &bytes)?;
-    let atlas = Atlas::new(layers, Catalogue::embedded()?)?;
+    // The bytes that are written are the ones that must open, agree and fit the kernel.
+    let atlas = Atlas::from_bytes("atlas.bin", bytes.clone())?;
+    atlas.verify()?;
     let tables = atlas.kernel_tables()?;
     println!(
         "  {} classes, {} IPv4 and {} IPv6 pieces; kernel: {} overflow blocks, {} nodes",
@@ -62,7 +85,7 @@ fn run(manifest_file: &Path, packages: &Path, output: &Path) -> Result<(), Atlas
         tables.v4_overflow.len(),
         tables.v6_nodes.len()
     );
-    Ok(())
+    write(&output.join("atlas.bin"), &bytes)
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), AtlasError> {

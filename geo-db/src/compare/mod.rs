@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use self::side::Side;
 
-use self::walk::Pairs;
+use self::walk::{Found, Pairs};
 use crate::Atlas;
 use crate::profile::{CountryCode, HostingConfidence, Profile, Reach};
 
@@ -213,13 +213,13 @@ pub fn diff(old: &Atlas, new: &Atlas, day: Date) -> Diff {
     let mut pairs = Pairs::default();
     pairs.v4(old.classes_v4(), new.classes_v4());
     pairs.v6(old.classes_v6(), new.classes_v6());
-    let mut known = Space::default();
+    let mut known = Found::default();
     let mut moves: HashMap<(Standing, Standing), Move> = HashMap::new();
     for ((from, to), found) in pairs.into_found() {
         let (before, after) = (old.profile(from), new.profile(to));
         let space = found.space();
         if is_known(before) || is_known(after) {
-            known.add(space);
+            known.add(&found);
         }
         let (from, to) = (Standing::of(before), Standing::of(after));
         if from == to {
@@ -238,6 +238,7 @@ pub fn diff(old: &Atlas, new: &Atlas, day: Date) -> Diff {
         entry.space.add(space);
         keep_widest(&mut entry.examples, found.widest());
     }
+    let known = known.space();
     let mut moves: Vec<Move> = moves.into_values().collect();
     for found in &mut moves {
         found.changed = changed(found);

