@@ -6,6 +6,7 @@
 
 mod atlas;
 mod bench;
+mod catalogue;
 mod demo;
 mod ebpf;
 mod lint;
@@ -34,10 +35,12 @@ enum Task {
     Demo(demo::Arguments),
     /// Run every test: pure crates, kernel programs, the lab (root)
     Test(test::Arguments),
-    /// Check format and lints
+    /// Check format, the catalogue and lints
     Lint,
     /// Rebuild the embedded atlas from its pinned packages
     Atlas(atlas::Arguments),
+    /// Check the catalogue and list what to look at again
+    Catalogue(catalogue::Arguments),
     /// Measure: pure code, and the kernel programs beside a no-op program (root)
     Bench(bench::Arguments),
 }
@@ -50,6 +53,7 @@ fn main() -> Result<()> {
         Task::Test(arguments) => test::run(&arguments),
         Task::Lint => lint::run(),
         Task::Atlas(arguments) => atlas::run(&arguments),
+        Task::Catalogue(arguments) => catalogue::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -131,7 +131,7 @@ impl Catalogue {
     }
 
     /// Does a law let a State outside the Union compel operators abroad?
-    fn is_foreign_reach(&self, law: &Law) -> bool {
+    pub(super) fn is_foreign_reach(&self, law: &Law) -> bool {
         let home = self.country(law.country).is_none_or(|country| {
             matches!(
                 country.regime_at(self.day()),

@@ -138,14 +138,7 @@ impl Country {
     /// The regime on a day, dated adequacy included.
     #[must_use]
     pub fn regime_at(&self, day: Date) -> Regime {
-        let membership = if self.since.is_none_or(|since| since <= day) {
-            self.regime
-        } else {
-            self.history
-                .iter()
-                .find(|past| past.from <= day && day <= past.until)
-                .map_or(Regime::Third, |past| past.regime)
-        };
+        let membership = self.membership_at(day);
         if membership != Regime::Third {
             return membership;
         }
@@ -154,6 +147,17 @@ impl Country {
             Some(Extent::Partial) => Regime::AdequatePartial,
             None => Regime::Third,
         }
+    }
+
+    /// The regime on a day, adequacy left out.
+    pub(super) fn membership_at(&self, day: Date) -> Regime {
+        if self.since.is_none_or(|since| since <= day) {
+            return self.regime;
+        }
+        self.history
+            .iter()
+            .find(|past| past.from <= day && day <= past.until)
+            .map_or(Regime::Third, |past| past.regime)
     }
 
     /// The adequacy decision in force on a day.

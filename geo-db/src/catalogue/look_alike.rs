@@ -182,7 +182,7 @@ impl Known {
             Likeness::Homoglyph
         } else if self.within(read, &folded) {
             Likeness::Keyword
-        } else if self.near(&folded) {
+        } else if self.near(&bare) {
             Likeness::Edits
         } else {
             return None;
@@ -209,16 +209,16 @@ impl Known {
     }
 
     /// Few edits, the first two letters kept: who imitates a name keeps its beginning.
-    fn near(&self, folded: &str) -> bool {
-        let allowed = match self.skeleton.len() {
+    fn near(&self, bare: &str) -> bool {
+        let allowed = match self.word.len() {
             TWO_EDITS_FROM_LENGTH.. => 2,
             EDITS_FROM_LENGTH.. => 1,
             _ => 0,
         };
         allowed > 0
-            && folded.len().abs_diff(self.skeleton.len()) <= allowed
-            && folded.get(..2) == self.skeleton.get(..2)
-            && strsim::damerau_levenshtein(folded, &self.skeleton) <= allowed
+            && bare.len().abs_diff(self.word.len()) <= allowed
+            && bare.get(..2) == self.word.get(..2)
+            && strsim::damerau_levenshtein(bare, &self.word) <= allowed
     }
 }
 

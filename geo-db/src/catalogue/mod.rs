@@ -12,6 +12,7 @@ mod law;
 mod look_alike;
 mod operator;
 pub(crate) mod problem;
+pub mod review;
 mod service;
 mod words;
 

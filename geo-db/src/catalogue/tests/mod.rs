@@ -7,6 +7,7 @@ mod faults;
 mod groups;
 mod look_alike;
 mod names;
+mod review;
 
 use std::sync::Arc;
 

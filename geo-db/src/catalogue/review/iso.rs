@@ -1,0 +1,34 @@
+//! The codes of ISO 3166-1, to see that the catalogue has a country for each.
+
+/// The 249 officially assigned alpha-2 codes.
+pub(super) const ASSIGNED: &str = "\
+AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ BR BS BT \
+BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO DZ EC EE EG EH \
+ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU GW GY HK HM HN HR HT \
+HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW KY KZ LA LB LC LI LK LR LS \
+LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU MV MW MX MY MZ NA NC NE NF NG NI \
+NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW PY QA RE RO RS RU RW SA SB SC SD SE SG \
+SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF TG TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG \
+UM US UY UZ VA VC VE VG VI VN VU WF WS YE YT ZA ZM ZW";
+
+/// User-assigned codes that the data use: Kosovo.
+pub(super) const USER_ASSIGNED: [&str; 1] = ["XK"];
+
+/// Every code that the catalogue must hold and may hold.
+pub(super) fn codes() -> impl Iterator<Item = &'static str> {
+    ASSIGNED.split_whitespace().chain(USER_ASSIGNED)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn there_are_250_codes_and_none_twice() {
+        let all: BTreeSet<&str> = codes().collect();
+        assert_eq!(all.len(), 250);
+        assert_eq!(codes().count(), 250);
+        assert!(all.iter().all(|code| code.len() == 2));
+    }
+}
