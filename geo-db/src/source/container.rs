@@ -42,6 +42,9 @@ pub(super) fn open(
         return unzip(file, bytes, wanted);
     }
     if !bytes.starts_with(&[0x1f, 0x8b]) {
+        if bytes.len() as u64 > wanted.max_bytes {
+            return Err(too_large(file, wanted.max_bytes));
+        }
         return Ok(vec![(file.to_owned(), bytes)]);
     }
     if is_tar(&bytes) {
@@ -79,9 +82,12 @@ fn untar(file: &str, bytes: &[u8], wanted: Wanted<'_>) -> Result<Vec<Found>, Sou
         found.count(count)?;
         let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         if entry.header().entry_type().is_file() && found.wants(&name) {
-            found.read(name, entry)?;
+            found.read(&name, entry)?;
         }
     }
+    // The checksum stands at the very end: a download cut off behind the last member shows there.
+    let mut rest = archive.into_inner();
+    std::io::copy(&mut rest, &mut std::io::sink()).map_err(damaged)?;
     found.finish()
 }
 
@@ -95,7 +101,7 @@ fn unzip(file: &str, bytes: Vec<u8>, wanted: Wanted<'_>) -> Result<Vec<Found>, S
         let member = archive.by_index(index).map_err(damaged)?;
         let name = member.name().map_err(damaged)?.into_owned();
         if member.is_file() && found.wants(&name) {
-            found.read(name, member)?;
+            found.read(&name, member)?;
         }
     }
     found.finish()
@@ -159,8 +165,8 @@ impl<'a> Pick<'a> {
             .is_some_and(|place| self.found.iter().all(|(taken, _)| *taken != place))
     }
 
-    fn read(&mut self, name: String, member: impl Read) -> Result<(), SourceError> {
-        let place = self.position(&name).unwrap_or_default();
+    fn read(&mut self, name: &str, member: impl Read) -> Result<(), SourceError> {
+        let place = self.position(name).unwrap_or_default();
         let shown = format!("{}:{name}", self.file);
         let mut bytes = read_bounded(member, &shown, self.left_bytes)?;
         self.left_bytes = self.left_bytes.saturating_sub(bytes.len() as u64);
@@ -214,14 +220,18 @@ pub(super) fn read_bounded(
         .read_to_end(&mut bytes)
         .map_err(|error| damaged(file, &error))?;
     if bytes.len() as u64 > max_bytes {
-        return Err(SourceError::TooLarge {
-            file: file.to_owned(),
-            unit: "bytes",
-            limit: max_bytes,
-            remedy: "is it the right file? if it is, raise max_bytes in the declaration",
-        });
+        return Err(too_large(file, max_bytes));
     }
     Ok(bytes)
+}
+
+fn too_large(file: &str, max_bytes: u64) -> SourceError {
+    SourceError::TooLarge {
+        file: file.to_owned(),
+        unit: "bytes",
+        limit: max_bytes,
+        remedy: "is it the right file? if it is, raise max_bytes in the declaration",
+    }
 }
 
 fn damaged(file: &str, error: &std::io::Error) -> SourceError {

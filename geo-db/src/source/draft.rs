@@ -89,50 +89,40 @@ impl Row {
 }
 
 /// Which statement each field of a row becomes.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Takes {
-    location: bool,
-    registration: bool,
-    announcement: bool,
-    system_country: bool,
+#[derive(Clone, Debug)]
+struct Takes {
+    /// What the declaration says; empty is what the fields say by themselves.
+    says: Vec<Says>,
     /// The file has a country of registration of its own: its other country is no registration.
     registered_apart: bool,
 }
 
 impl Takes {
-    /// From what the declaration says; nothing said is what the fields say by themselves.
-    pub(super) fn new(says: &[Says]) -> Self {
-        let says = |what| says.is_empty() || says.contains(&what);
-        Self {
-            location: says(Says::Location),
-            registration: says(Says::Registration),
-            announcement: says(Says::Announcement),
-            system_country: says(Says::SystemCountry),
-            registered_apart: false,
-        }
+    fn wants(&self, says: Says) -> bool {
+        self.says.is_empty() || self.says.contains(&says)
     }
 
     /// Moves the country of a row to where the declaration wants it: a file with one country only
-    /// gives it to the first of location, registration and system country that is declared.
-    fn route(self, row: Row) -> Row {
+    /// gives it to the first of location, system country and registration that is declared.
+    fn route(&self, row: Row) -> Row {
         let mut out = row;
-        if !self.location {
+        if !self.wants(Says::Location) {
             out.country = None;
             out.anycast = false;
-            if self.registration && !self.system_country {
+            if self.wants(Says::SystemCountry) {
+                out.system_country = row.system_country.or(row.country);
+            } else {
                 let only = row.country.filter(|_| !self.registered_apart);
                 out.registered = row.registered.or(only);
-            } else if self.system_country {
-                out.system_country = row.system_country.or(row.country);
             }
         }
-        if !self.registration {
+        if !self.wants(Says::Registration) {
             out.registered = None;
         }
-        if !self.system_country {
+        if !self.wants(Says::SystemCountry) {
             out.system_country = None;
         }
-        if !self.announcement {
+        if !self.wants(Says::Announcement) {
             out.system = None;
         }
         out
@@ -158,7 +148,10 @@ impl<'a> Draft<'a> {
             rows: 0,
             bad: 0,
             first_bad: None,
-            takes: Takes::new(says),
+            takes: Takes {
+                says: says.to_vec(),
+                registered_apart: false,
+            },
             said: Statements::default(),
         }
     }

@@ -14,6 +14,9 @@ use super::toml_fields::{Fields, Sheet, shown};
 use super::{SourceError, SourceKind, Spot};
 use crate::profile::CountryCode;
 
+/// First and last day of an override, and where it stands.
+type Period = (Option<Date>, Option<Date>, usize);
+
 /// Reads a file of `[[override]]` tables.
 ///
 /// # Errors
@@ -37,7 +40,7 @@ pub fn read(input: Input<'_>) -> Result<Statements, SourceError> {
         });
     }
     let mut said = Statements::default();
-    let mut seen: HashMap<IpNet, Vec<(Option<Date>, Option<Date>, usize)>> = HashMap::new();
+    let mut seen: HashMap<IpNet, Vec<Period>> = HashMap::new();
     for table in tables {
         let at = table.offset();
         let Some(found) = entry(&mut sheet, table) else {
@@ -76,7 +79,7 @@ fn entry(sheet: &mut Sheet<'_>, mut fields: Fields<'_>) -> Option<Override> {
     if let (Some(from), Some(until)) = (&from, &until)
         && until.get_ref() < from.get_ref()
     {
-        let what = format!("until ({}) is before from ({})", until, from);
+        let what = format!("until ({until}) is before from ({from})");
         sheet.add(until.span().start, what, "exchange them");
     }
     if matches!(place, Ok(None)) && operator.is_none() && service.is_none() {

@@ -2,7 +2,7 @@
 //! without a header; addresses as addresses or as numbers; IPv4 and IPv6.
 //!
 //! With a header the names of the columns decide (DB-IP, `IPinfo`, `MaxMind` ASN blocks). Without
-//! one the first row does (DB-IP Lite, ip-location-db, IP2Location, iptoasn with tabs).
+//! one the first row does (DB-IP Lite, ip-location-db, `IP2Location`, iptoasn with tabs).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

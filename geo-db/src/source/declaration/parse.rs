@@ -18,6 +18,9 @@ const MAX_SOURCES: usize = 1000;
 /// The highest bound that may be declared.
 const MAX_DECLARED_BYTES: u64 = 4 << 30;
 
+/// Service areas with their services, and where they stand.
+type Areas = (usize, BTreeMap<String, String>);
+
 pub(super) fn parse(file: &str, text: &str) -> Result<Declaration, SourceError> {
     let (mut sheet, mut top) = Sheet::parse(file, text)?;
     let tables = top.tables(&mut sheet, "source");
@@ -115,10 +118,7 @@ fn fitting(
     at: usize,
     kind: SourceKind,
     (provider, service): (&Option<Spanned<String>>, &Option<Spanned<String>>),
-    (says, areas): (
-        &Option<Vec<Spanned<Says>>>,
-        &Option<(usize, BTreeMap<String, String>)>,
-    ),
+    (says, areas): (&Option<Vec<Spanned<Says>>>, &Option<Areas>),
 ) {
     let mut refuse = |offset: usize, key: &str, kinds: &str| {
         let what = format!("\"{key}\" means nothing for kind \"{}\"", kind.name());
@@ -219,10 +219,7 @@ fn says(sheet: &mut Sheet<'_>, fields: &mut Fields<'_>) -> Option<Vec<Spanned<Sa
     Some(out)
 }
 
-fn services(
-    sheet: &mut Sheet<'_>,
-    fields: &mut Fields<'_>,
-) -> Option<(usize, BTreeMap<String, String>)> {
+fn services(sheet: &mut Sheet<'_>, fields: &mut Fields<'_>) -> Option<Areas> {
     let table = fields.table(sheet, "services")?;
     let at = table.offset();
     let pairs = table.all_texts(sheet);

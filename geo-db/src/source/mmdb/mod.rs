@@ -13,7 +13,6 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use maxminddb::{LookupResult, Reader, WithinOptions};
-use serde::de::IgnoredAny;
 
 use super::SourceError;
 use super::draft::{Draft, Input, Row, Span};
@@ -217,7 +216,7 @@ impl<S: AsRef<[u8]>> Mmdb<S> {
                 samples.push(self.node(found)?);
                 if fields.is_empty() {
                     // Not every record is a map; the names serve a message only.
-                    let names = found.decode::<HashMap<String, IgnoredAny>>();
+                    let names = found.decode::<HashMap<String, Node>>();
                     fields.extend(
                         names
                             .ok()
@@ -242,11 +241,11 @@ impl<S: AsRef<[u8]>> Mmdb<S> {
             fields: if fields.is_empty() {
                 "nothing".to_owned()
             } else {
-                let names = fields
+                let shown = fields
                     .iter()
                     .take(20)
                     .map(|name| super::toml_fields::shown(name));
-                names.collect::<Vec<_>>().join(", ")
+                shown.collect::<Vec<_>>().join(", ")
             },
         };
         match named {
