@@ -146,16 +146,6 @@ pub enum SourceError {
         /// At least one, in the order of the file.
         Vec<Problem>,
     ),
-    /// A line of a text file.
-    #[error("{file}:{line}: {what}")]
-    Line {
-        /// The file.
-        file: String,
-        /// Line, from 1.
-        line: u64,
-        /// What is wrong and what was expected.
-        what: String,
-    },
     /// A package without the member that is read from it, or a damaged one.
     #[error("{file}: {what}")]
     Package {

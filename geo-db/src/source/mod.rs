@@ -6,10 +6,8 @@
 //! decided where statements are put together ([`crate::build`]) and joined ([`crate::atlas`]).
 //! `docs/sources.md` is the page for people.
 
-pub mod asn_csv;
 pub mod aws;
 pub mod azure;
-pub mod cloud_list;
 pub mod cloudip;
 mod container;
 pub mod declaration;
@@ -24,7 +22,6 @@ pub mod m365;
 pub mod mmdb;
 pub mod oracle;
 pub mod overrides;
-pub mod package;
 pub mod prefix_list;
 pub mod range_csv;
 mod sniff;

@@ -2,48 +2,76 @@
 
 mod writer;
 
-use ipnet::IpNet;
-use octroi_geo_db::profile::CountryCode;
-use octroi_geo_db::source::SourceError;
-use octroi_geo_db::source::mmdb::{Mmdb, Record, Schema};
+use octroi_geo_db::atlas::range::{Address, Range};
+use octroi_geo_db::source::statements::{Place, Spoken, Statements};
+use octroi_geo_db::source::{Input, Says, SourceError, mmdb};
 
-use writer::Field::{self, Map, Number, Text};
+use writer::Field::{self, Flag, Map, Number, Raw, Text};
 
-fn open(bytes: Vec<u8>) -> Result<Mmdb, SourceError> {
-    Mmdb::from_bytes("test.mmdb".to_owned(), bytes)
+fn read(bytes: &[u8], says: &[Says]) -> Result<Statements, SourceError> {
+    let input = Input {
+        file: "test.mmdb",
+        bytes,
+        max_rows: 1000,
+    };
+    mmdb::read(input, says)
 }
 
-fn records(mmdb: &Mmdb) -> Vec<(String, Record)> {
+/// `1.2.3.0-1.2.3.255 at FR` and so on, of every axis, and the names.
+fn told(said: &Statements) -> Vec<String> {
+    fn each<A: Address>(out: &mut Vec<String>, spoken: &Spoken<A>) {
+        fn ends<A: Address, V>(range: &Range<A, V>) -> String {
+            format!("{}-{}", range.first.to_ip(), range.last.to_ip())
+        }
+        for range in &spoken.locations {
+            let place = match range.value {
+                Place::Country(code) => code.to_string(),
+                Place::Anycast => "anycast".to_owned(),
+            };
+            out.push(format!("{} at {place}", ends(range)));
+        }
+        for range in &spoken.registrations {
+            out.push(format!("{} registered {}", ends(range), range.value));
+        }
+        for range in &spoken.systems {
+            out.push(format!("{} AS{}", ends(range), range.value));
+        }
+        for range in &spoken.system_countries {
+            out.push(format!("{} AS of {}", ends(range), range.value));
+        }
+    }
     let mut out = Vec::new();
-    mmdb.visit(|network: IpNet, record| out.push((network.to_string(), record.clone())))
-        .expect("visits");
+    each(&mut out, &said.v4);
+    each(&mut out, &said.v6);
+    out.extend(
+        said.names
+            .iter()
+            .map(|(system, name)| format!("AS{system} = {name}")),
+    );
     out
 }
 
-fn country(code: &str) -> Option<CountryCode> {
-    code.parse().ok()
+fn code(code: &'static str) -> Field {
+    Map(vec![("iso_code", Text(code))])
 }
 
 fn geolite() -> Vec<u8> {
     let place = |country: &'static str, registered: &'static str| {
         Map(vec![
-            ("country", Map(vec![("iso_code", Text(country))])),
-            (
-                "registered_country",
-                Map(vec![("iso_code", Text(registered))]),
-            ),
+            ("country", code(country)),
+            ("registered_country", code(registered)),
         ])
     };
-    let only_registered = Map(vec![(
-        "registered_country",
-        Map(vec![("iso_code", Text("US"))]),
-    )]);
     writer::write(
         "GeoLite2-Country",
         6,
         &[
             ("20.74.0.0/17", place("FR", "US")),
-            ("20.75.0.0/16", only_registered),
+            ("20.74.128.0/17", place("FR", "US")),
+            (
+                "20.75.0.0/16",
+                Map(vec![("registered_country", code("US"))]),
+            ),
             ("2a01:e0a::/32", place("FR", "FR")),
         ],
     )
@@ -51,53 +79,112 @@ fn geolite() -> Vec<u8> {
 
 #[test]
 fn maxmind_country_and_registered_country_are_kept_apart() {
-    let mmdb = open(geolite()).expect("opens");
-    assert_eq!(mmdb.schema(), Schema::MaxMind);
-    assert_eq!(mmdb.built(), Some(jiff::civil::date(2026, 6, 1)));
-    let found = records(&mmdb);
-    assert_eq!(found.len(), 3);
-    assert_eq!(found[0].0, "20.74.0.0/17");
-    assert_eq!(found[0].1.country, country("FR"));
-    assert_eq!(found[0].1.registered_country, country("US"));
-    assert_eq!(found[1].1.country, None, "a registration is no location");
-    assert_eq!(found[1].1.registered_country, country("US"));
-    assert_eq!(found[2].0, "2a01:e0a::/32");
+    let v6 = "2a01:e0a::-2a01:e0a:ffff:ffff:ffff:ffff:ffff:ffff";
+    let said = read(&geolite(), &[]).expect("reads");
+    assert_eq!(said.date, Some(jiff::civil::date(2026, 6, 1)));
+    assert_eq!(said.version.as_deref(), Some("GeoLite2-Country"));
+    assert_eq!(
+        told(&said),
+        [
+            // Neighbours that say the same are one range.
+            "20.74.0.0-20.74.255.255 at FR".to_owned(),
+            "20.74.0.0-20.75.255.255 registered US".to_owned(),
+            format!("{v6} at FR"),
+            format!("{v6} registered FR"),
+        ]
+    );
+    let located = read(&geolite(), &[Says::Location]).expect("reads");
+    assert_eq!(
+        told(&located),
+        [
+            "20.74.0.0-20.74.255.255 at FR".to_owned(),
+            format!("{v6} at FR")
+        ]
+    );
+    let registered = read(&geolite(), &[Says::Registration]).expect("reads");
+    assert_eq!(
+        told(&registered),
+        [
+            "20.74.0.0-20.75.255.255 registered US".to_owned(),
+            format!("{v6} registered FR")
+        ]
+    );
+}
 
-    let v4 = mmdb
-        .ranges::<u32, _>(|record| record.country)
-        .expect("ranges");
-    assert_eq!(v4.len(), 1);
-    assert_eq!((v4[0].first, v4[0].last), (0x144a_0000, 0x144a_7fff));
-    let v6 = mmdb
-        .ranges::<u128, _>(|record| record.country)
-        .expect("ranges");
-    assert_eq!(v6.len(), 1);
+#[test]
+fn a_location_is_never_taken_for_a_registration() {
+    let bytes = writer::write(
+        "GeoIP2-Country",
+        4,
+        &[("1.2.3.0/24", Map(vec![("country", code("FR"))]))],
+    );
+    assert_eq!(
+        told(&read(&bytes, &[Says::Registration]).expect("reads")),
+        [""; 0]
+    );
 }
 
 #[test]
 fn each_publishers_fields_are_read() {
-    let cases: [(&str, Field, Schema, Record); 6] = [
+    let at = |what: &str| format!("1.2.3.0-1.2.3.255 {what}");
+    let system = |number| {
+        vec![
+            ("autonomous_system_number", Number(number)),
+            ("autonomous_system_organization", Text("OVH SAS")),
+        ]
+    };
+    let enterprise = {
+        let mut traits = system(16276);
+        traits.push(("isp", Text("OVH ISP")));
+        Map(vec![
+            (
+                "city",
+                Map(vec![("names", Map(vec![("en", Text("Roubaix"))]))]),
+            ),
+            ("country", code("FR")),
+            ("represented_country", code("US")),
+            ("traits", Map(traits)),
+        ])
+    };
+    let cases: [(&str, Field, &[Says], Vec<String>); 13] = [
         (
             "DBIP-Country-Lite",
-            Map(vec![("country", Map(vec![("iso_code", Text("DE"))]))]),
-            Schema::MaxMind,
-            Record {
-                country: country("DE"),
-                ..Record::default()
-            },
+            Map(vec![("country", code("DE"))]),
+            &[],
+            vec![at("at DE")],
         ),
         (
             "GeoLite2-ASN",
+            Map(system(16276)),
+            &[],
+            vec![at("AS16276"), "AS16276 = OVH SAS".to_owned()],
+        ),
+        (
+            "GeoIP2-ISP",
+            Map(system(16276)),
+            &[],
+            vec![at("AS16276"), "AS16276 = OVH SAS".to_owned()],
+        ),
+        (
+            "GeoIP2-Enterprise",
+            enterprise.clone(),
+            &[],
+            vec![at("at FR"), at("AS16276"), "AS16276 = OVH SAS".to_owned()],
+        ),
+        (
+            "DBIP-Location-ISP (compat=Enterprise)",
+            enterprise,
+            &[Says::Announcement],
+            vec![at("AS16276"), "AS16276 = OVH SAS".to_owned()],
+        ),
+        (
+            "GeoLite2-City",
             Map(vec![
-                ("autonomous_system_number", Number(16276)),
-                ("autonomous_system_organization", Text("OVH SAS")),
+                ("country", code("US")),
+                ("traits", Map(vec![("is_anycast", Flag(true))])),
             ]),
-            Schema::MaxMind,
-            Record {
-                system: Some(16276),
-                organisation: Some("OVH SAS".to_owned()),
-                ..Record::default()
-            },
+            &[],
+            vec![at("at anycast")],
         ),
         (
             "ipinfo generic_country_free.mmdb",
@@ -105,11 +192,8 @@ fn each_publishers_fields_are_read() {
                 ("country", Text("NL")),
                 ("country_name", Text("Netherlands")),
             ]),
-            Schema::IpInfo,
-            Record {
-                country: country("NL"),
-                ..Record::default()
-            },
+            &[],
+            vec![at("at NL")],
         ),
         (
             "ipinfo lite.mmdb",
@@ -119,66 +203,85 @@ fn each_publishers_fields_are_read() {
                 ("country", Text("United States")),
                 ("country_code", Text("US")),
             ]),
-            Schema::IpInfo,
-            Record {
-                country: country("US"),
-                system: Some(15169),
-                organisation: Some("Google LLC".to_owned()),
-                ..Record::default()
-            },
+            &[],
+            vec![
+                at("at US"),
+                at("AS15169"),
+                "AS15169 = Google LLC".to_owned(),
+            ],
+        ),
+        (
+            "ipinfo core",
+            Map(vec![
+                (
+                    "geo",
+                    Map(vec![
+                        ("country", Text("Netherlands")),
+                        ("country_code", Text("NL")),
+                    ]),
+                ),
+                ("as", Map(vec![("asn", Text("AS1")), ("name", Text("x"))])),
+                ("is_anycast", Text("true")),
+            ]),
+            &[],
+            vec![at("at anycast"), at("AS1"), "AS1 = x".to_owned()],
         ),
         (
             "country ipv4",
             Map(vec![("country_code", Text("CH"))]),
-            Schema::IpLocationDb,
-            Record {
-                country: country("CH"),
-                ..Record::default()
-            },
+            &[],
+            vec![at("at CH")],
         ),
         (
-            // Nobody's name: the fields decide.
+            "country ipv4",
+            Map(vec![("country_code", Text("CH"))]),
+            &[Says::SystemCountry],
+            vec![at("AS of CH")],
+        ),
+        (
+            "country ipv4",
+            Map(vec![("country_code", Text("CH"))]),
+            &[Says::Registration],
+            vec![at("registered CH")],
+        ),
+        // Nobody's name: the fields decide.
+        (
             "My-Own-Database",
             Map(vec![("country_code", Text("CH"))]),
-            Schema::IpInfo,
-            Record {
-                country: country("CH"),
-                ..Record::default()
-            },
+            &[],
+            vec![at("at CH")],
         ),
     ];
-    for (database_type, value, schema, expected) in cases {
-        let mmdb =
-            open(writer::write(database_type, 4, &[("1.2.3.0/24", value)])).expect(database_type);
-        assert_eq!(mmdb.schema(), schema, "{database_type}");
-        assert_eq!(
-            records(&mmdb),
-            [("1.2.3.0/24".to_owned(), expected)],
-            "{database_type}"
-        );
+    for (database_type, value, says, expected) in cases {
+        let bytes = writer::write(database_type, 4, &[("1.2.3.0/24", value)]);
+        let said = read(&bytes, says).expect(database_type);
+        assert_eq!(told(&said), expected, "{database_type}");
     }
 }
 
 #[test]
-fn codes_that_are_no_codes_say_nothing() {
-    let value = Map(vec![("country_code", Text("??"))]);
-    let good = Map(vec![("country_code", Text("fr"))]);
+fn codes_that_are_no_codes_are_told() {
+    let record = |code: &'static str| Map(vec![("country_code", Text(code))]);
     let bytes = writer::write(
         "country ipv4",
         4,
-        &[("1.0.0.0/8", value), ("2.0.0.0/8", good)],
+        &[
+            ("1.0.0.0/8", record("??")),
+            ("2.0.0.0/8", record("fr")),
+            ("3.0.0.0/8", record("FRA")),
+        ],
     );
-    let found = records(&open(bytes).expect("opens"));
-    assert_eq!(found[0].1, Record::default());
-    assert_eq!(found[1].1.country, country("FR"));
+    let said = read(&bytes, &[]).expect("reads");
+    assert_eq!(told(&said), ["2.0.0.0-2.255.255.255 at FR"]);
+    assert_eq!(said.warnings.len(), 1, "{:?}", said.warnings);
+    assert!(said.warnings[0].contains("test.mmdb: 3.0.0.0/8: \"FRA\" is not a country code"));
 }
 
 #[test]
 fn an_unknown_schema_is_named_with_its_fields() {
     let value = Map(vec![("colour", Text("blue")), ("size", Number(3))]);
-    let error = open(writer::write("Colours", 4, &[("1.0.0.0/8", value)]))
-        .err()
-        .expect("unknown");
+    let error =
+        read(&writer::write("Colours", 4, &[("1.0.0.0/8", value)]), &[]).expect_err("unknown");
     let text = error.to_string();
     assert!(
         text.contains("\"Colours\"") && text.contains("colour, size"),
@@ -188,26 +291,68 @@ fn an_unknown_schema_is_named_with_its_fields() {
 
 #[test]
 fn other_files_are_errors() {
-    for bytes in [
-        Vec::new(),
-        b"hello".to_vec(),
-        vec![0; 4096],
-        b"\xab\xcd\xefMaxMind.com".to_vec(),
-    ] {
-        let error = open(bytes).err().expect("no database");
+    for bytes in [&b""[..], b"hello", &[0; 4096], b"\xab\xcd\xefMaxMind.com"] {
+        let error = read(bytes, &[]).expect_err("no database");
         assert!(
-            error.to_string().contains("not a readable MMDB file"),
+            error
+                .to_string()
+                .contains("test.mmdb is not a readable MMDB file"),
             "{error}"
         );
     }
-    let missing = Mmdb::open("/nonexistent/x.mmdb".as_ref())
-        .err()
-        .expect("no file");
+}
+
+#[test]
+fn loops_and_bombs_are_errors() {
+    // A value that points to itself, and a record of 2^16 values through pointers to one array.
+    let looping = writer::write(
+        "GeoLite2-Country",
+        4,
+        &[("1.0.0.0/8", Map(vec![("country", Raw(&[0x20, 0x00]))]))],
+    );
+    let nested: Vec<u8> = std::iter::repeat_n([0x01, 0x04], 2000).flatten().collect();
+    let deep = writer::write(
+        "GeoLite2-Country",
+        4,
+        &[("1.0.0.0/8", Map(vec![("x", Raw(nested.leak()))]))],
+    );
+    for bytes in [looping, deep] {
+        let error = read(&bytes, &[]).expect_err("a loop");
+        assert!(error.to_string().starts_with("test.mmdb"), "{error}");
+    }
+    // A tree whose first node leads back to itself.
+    let mut tree = writer::write(
+        "GeoLite2-Country",
+        4,
+        &[("1.0.0.0/8", Map(vec![("country", code("FR"))]))],
+    );
+    tree[..6].fill(0);
+    let error = read(&tree, &[]).expect_err("a loop");
     assert!(
-        missing
-            .to_string()
-            .starts_with("cannot read /nonexistent/x.mmdb"),
-        "{missing}"
+        error.to_string().contains("not a readable MMDB file"),
+        "{error}"
+    );
+}
+
+#[test]
+fn more_networks_than_the_bound_are_an_error() {
+    let networks: Vec<String> = (0..200)
+        .map(|number| format!("{}.0.0.0/8", number + 1))
+        .collect();
+    let records: Vec<(&str, Field)> = networks
+        .iter()
+        .map(|network| (network.as_str(), Map(vec![("country_code", Text("FR"))])))
+        .collect();
+    let bytes = writer::write("country ipv4", 4, &records);
+    let input = Input {
+        file: "test.mmdb",
+        bytes: &bytes,
+        max_rows: 150,
+    };
+    let error = mmdb::read(input, &[]).expect_err("too many");
+    assert!(
+        error.to_string().contains("test.mmdb: more than 150 rows"),
+        "{error}"
     );
 }
 
@@ -216,7 +361,7 @@ fn a_cut_database_is_an_error_at_every_length() {
     let whole = geolite();
     for length in 0..whole.len() {
         assert!(
-            open(whole[..length].to_vec()).is_err(),
+            read(&whole[..length], &[]).is_err(),
             "cut to {length} bytes"
         );
     }
@@ -230,15 +375,9 @@ fn a_damaged_database_never_panics_or_runs_away() {
         for flip in [0x01_u8, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[position] ^= flip;
-            match open(bytes) {
+            match read(&bytes, &[]) {
                 Err(_) => refused += 1,
-                Ok(mmdb) => {
-                    let mut networks = 0_usize;
-                    if mmdb.visit(|_, _| networks += 1).is_err() {
-                        refused += 1;
-                    }
-                    assert!(networks <= whole.len(), "byte {position}");
-                }
+                Ok(said) => assert!(told(&said).len() <= whole.len(), "byte {position}"),
             }
         }
     }

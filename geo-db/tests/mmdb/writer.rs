@@ -15,6 +15,10 @@ pub(crate) enum Field {
     Short(u16),
     /// A number of 64 bits.
     Long(u64),
+    /// True or false.
+    Flag(bool),
+    /// Bytes as they are, to do harm with.
+    Raw(&'static [u8]),
     /// Named fields.
     Map(Vec<(&'static str, Field)>),
 }
@@ -111,6 +115,9 @@ fn encode(value: &Field, out: &mut Vec<u8>) {
             out.extend_from_slice(&[8, 2]);
             out.extend_from_slice(&number.to_be_bytes());
         }
+        // An extended type: 7 + 7, its size is its value.
+        Field::Flag(flag) => out.extend_from_slice(&[u8::from(*flag), 7]),
+        Field::Raw(bytes) => out.extend_from_slice(bytes),
         Field::Map(fields) => {
             control(7, fields.len(), out);
             for (name, field) in fields {

@@ -11,8 +11,8 @@ use crate::source::draft::Input;
 use crate::source::kind::{Says, SourceKind};
 use crate::source::statements::{Spoken, Statements};
 use crate::source::{
-    SourceError, aws, azure, cloudip, container, geofeed, google, m365, mmdb, oracle, overrides,
-    prefix_list, range_csv, sniff,
+    SourceError, Spot, aws, azure, cloudip, container, geofeed, google, m365, mmdb, oracle,
+    overrides, prefix_list, range_csv, sniff,
 };
 
 /// Reads all sources of a declaration, in its order. Several are read at once.
@@ -168,10 +168,11 @@ impl DeclaredSource {
                 });
             }
         };
-        let day = text.trim().parse().map_err(|_| SourceError::Line {
+        let day = text.trim().parse().map_err(|_| SourceError::At {
             file: path.display().to_string(),
-            line: 1,
-            what: "not a day such as 2026-06-01 (remove the file and fetch again)".to_owned(),
+            spot: Spot::Line(1),
+            what: "not a day such as 2026-06-01".to_owned(),
+            remedy: "remove the file and fetch again".to_owned(),
         })?;
         Ok(Some(day))
     }

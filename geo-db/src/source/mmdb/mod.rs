@@ -6,7 +6,6 @@
 mod record;
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -19,10 +18,10 @@ use super::draft::{Draft, Input, Row, Span};
 use super::error::Spot;
 use super::kind::Says;
 use super::statements::{Spoken, Statements};
-use crate::atlas::range::{Address, Range, bounds};
+use crate::atlas::range::{Address, Range};
 
 use self::record::Node;
-pub use self::record::{Record, Schema};
+use self::record::{Record, Schema};
 
 /// Reads a file. The day is that of the metadata; the version is its `database_type` and day.
 ///
@@ -91,33 +90,14 @@ fn join<A: Address, V: Copy + Eq>(ranges: &mut Vec<Range<A, V>>) {
 }
 
 /// An MMDB file whose fields are understood.
-pub struct Mmdb<S: AsRef<[u8]> = Vec<u8>> {
+struct Mmdb<S: AsRef<[u8]>> {
     file: String,
     reader: Reader<S>,
     schema: Schema,
 }
 
-impl Mmdb {
-    /// Opens the file at `path`.
-    ///
-    /// # Errors
-    /// When it cannot be read, is no MMDB file, or has none of the fields that are understood.
-    pub fn open(path: &Path) -> Result<Self, SourceError> {
-        let file = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|source| SourceError::Read {
-            file: file.clone(),
-            source,
-        })?;
-        Self::from_bytes(file, bytes)
-    }
-}
-
 impl<S: AsRef<[u8]>> Mmdb<S> {
-    /// From the bytes of `file`.
-    ///
-    /// # Errors
-    /// When it is no MMDB file, or has none of the fields that are understood.
-    pub fn from_bytes(file: String, bytes: S) -> Result<Self, SourceError> {
+    fn from_bytes(file: String, bytes: S) -> Result<Self, SourceError> {
         let reader = Reader::from_source(bytes).map_err(|source| SourceError::Mmdb {
             file: file.clone(),
             source: Box::new(source),
@@ -131,61 +111,17 @@ impl<S: AsRef<[u8]>> Mmdb<S> {
         Ok(mmdb)
     }
 
-    /// Whose field names the file uses.
-    #[must_use]
-    pub fn schema(&self) -> Schema {
-        self.schema
-    }
-
     /// The metadata's own name of its contents.
-    #[must_use]
-    pub fn database_type(&self) -> &str {
+    fn database_type(&self) -> &str {
         &self.reader.metadata().database_type
     }
 
     /// The day the file was built; some publishers leave it out.
-    #[must_use]
-    pub fn built(&self) -> Option<Date> {
+    fn built(&self) -> Option<Date> {
         let seconds = i64::try_from(self.reader.metadata().build_epoch).ok()?;
         let timestamp = Timestamp::from_second(seconds).ok()?;
         let date = timestamp.to_zoned(TimeZone::UTC).date();
         (date.year() > 2000).then_some(date)
-    }
-
-    /// Calls `visit` with every network of the file that has a record, in order.
-    ///
-    /// # Errors
-    /// When the search tree or a record is damaged.
-    pub fn visit(&self, mut visit: impl FnMut(IpNet, &Record)) -> Result<(), SourceError> {
-        let mut decoded: HashMap<usize, Record> = HashMap::new();
-        self.walk(|network, offset, found| {
-            if let Some(record) = decoded.get(&offset) {
-                visit(network, record);
-            } else {
-                let record = self.record(found)?;
-                visit(network, &record);
-                decoded.insert(offset, record);
-            }
-            Ok(true)
-        })
-    }
-
-    /// The ranges of one family for which `pick` finds a value in the record.
-    ///
-    /// # Errors
-    /// As [`Self::visit`].
-    pub fn ranges<A: Address, V>(
-        &self,
-        pick: impl Fn(&Record) -> Option<V>,
-    ) -> Result<Vec<Range<A, V>>, SourceError> {
-        let mut ranges = Vec::new();
-        self.visit(|network, record| {
-            if let (Some(first), Some(value)) = (A::from_ip(network.network()), pick(record)) {
-                let (first, last) = bounds(first, u32::from(network.prefix_len()));
-                ranges.push(Range { first, last, value });
-            }
-        })?;
-        Ok(ranges)
     }
 
     fn broken(&self, source: maxminddb::MaxMindDbError) -> SourceError {

@@ -10,7 +10,7 @@ use crate::source::draft;
 
 /// Which publisher's field names a file uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schema {
+pub(super) enum Schema {
     /// `MaxMind` `GeoLite2` and `GeoIP2` (Country, City, Enterprise, ASN, ISP), and DB-IP's own
     /// files, which copy their field names.
     MaxMind,
@@ -118,19 +118,19 @@ impl Schema {
 
 /// What a file says of one network.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Record {
+pub(super) struct Record {
     /// Where the network is used.
-    pub country: Option<CountryCode>,
+    pub(super) country: Option<CountryCode>,
     /// Where it is registered: not a location.
-    pub registered_country: Option<CountryCode>,
+    pub(super) registered_country: Option<CountryCode>,
     /// Number of the announcing AS.
-    pub system: Option<u32>,
+    pub(super) system: Option<u32>,
     /// Name of the organisation behind it.
-    pub organisation: Option<String>,
+    pub(super) organisation: Option<String>,
     /// Announced from many places.
-    pub anycast: bool,
+    pub(super) anycast: bool,
     /// A code that is no country code, as it stands.
-    pub wrong_code: Option<String>,
+    pub(super) wrong_code: Option<String>,
 }
 
 impl Record {
