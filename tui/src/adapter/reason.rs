@@ -155,22 +155,22 @@ fn jurisdiction(residency: &Residency) -> Jurisdiction {
 }
 
 fn evidence(residency: &Residency) -> Vec<Evidence> {
-    let claim = |evidence: &events::Evidence, won: bool, note: Option<String>| Evidence {
+    let claim = |evidence: &events::Evidence, agrees: bool| Evidence {
         axis: evidence.axis.to_string(),
         value: evidence.value.to_string(),
         source: evidence.src.to_string(),
         date: evidence.ver.to_string(),
         reference: evidence.reference.to_string(),
-        won,
-        note,
+        won: agrees,
+        note: evidence.note.as_deref().map(str::to_owned),
     };
     let agree = residency
         .evidence
         .iter()
-        .map(|evidence| claim(evidence, true, None));
-    let contradict = residency.conflicts.iter().map(|conflict| {
-        let note = conflict.note.as_deref().map(str::to_owned);
-        claim(&conflict.evidence, false, note)
-    });
+        .map(|evidence| claim(evidence, true));
+    let contradict = residency
+        .conflicts
+        .iter()
+        .map(|evidence| claim(evidence, false));
     agree.chain(contradict).collect()
 }

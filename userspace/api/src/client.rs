@@ -9,7 +9,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use crate::frame::{self, FrameError};
-use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage};
+use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage, PastFlow};
 use crate::status::{PolicyCheck, PolicyView, StatusReport};
 use crate::watch::Watch;
 use crate::wire::{
@@ -272,6 +272,17 @@ impl Client {
     pub async fn explain(&mut self, of: ExplainRequest) -> Result<Explained, ClientError> {
         match self.ask(Request::Explain(of)).await? {
             (_, Response::Explained(explained)) => Ok(*explained),
+            (request, other) => Err(unexpected(&request, &other)),
+        }
+    }
+
+    /// A flow that lives or was alerted of, by flow id, Community ID or event id.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`]; [`ErrorCode::NotFound`](crate::ErrorCode::NotFound).
+    pub async fn past(&mut self, id: String) -> Result<PastFlow, ClientError> {
+        match self.ask(Request::Past { id }).await? {
+            (_, Response::Past(past)) => Ok(*past),
             (request, other) => Err(unexpected(&request, &other)),
         }
     }

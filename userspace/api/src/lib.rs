@@ -23,7 +23,7 @@ pub use frame::{FrameError, MAX_FRAME_BYTES};
 pub use peer::Peer;
 pub use rows::{
     AlertRow, AlertsPage, FlowDetail, FlowRow, FlowsPage, JurisdictionRow, JurisdictionsPage,
-    VerdictCounts,
+    PastFlow, VerdictCounts,
 };
 pub use server::{Handler, Server, ServerError, ServerOptions};
 pub use status::{

@@ -118,6 +118,38 @@ pub struct FlowDetail {
     pub text: String,
 }
 
+/// A conversation of the past (or one that still lives) and the reason of its verdict, as it was
+/// told then.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PastFlow {
+    /// When it was decided.
+    pub time: Timestamp,
+    /// What told it: `live`, `alert` or `flow` (a flow record).
+    pub told_by: Arc<str>,
+    /// Id of the event (`host/boot/sequence`), when an event told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<Arc<str>>,
+    /// [`FlowRow::id`].
+    pub flow_id: u64,
+    /// Community ID v1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<Arc<str>>,
+    /// Inside address.
+    pub source: IpAddr,
+    /// Outside address.
+    pub destination: IpAddr,
+    /// `None` when the protocol has no ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_port: Option<u16>,
+    /// `None` when the protocol has no ports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub destination_port: Option<u16>,
+    /// IP protocol number.
+    pub protocol: u8,
+    /// The whole reason, as it was told.
+    pub residency: Residency,
+}
+
 /// The flows of a filter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FlowsPage {

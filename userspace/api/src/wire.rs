@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use octroi_events::residency::Residency;
 use serde::{Deserialize, Serialize};
 
-use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage};
+use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage, PastFlow};
 use crate::status::{PolicyCheck, PolicyView, StatusReport};
 
 /// Version of the protocol. The server refuses another one.
@@ -52,6 +52,12 @@ pub enum Request {
     Flow {
         /// [`crate::FlowRow::id`].
         id: u64,
+    },
+    /// A flow that lives or was alerted of, with its reason as it was told. Answer:
+    /// [`Response::Past`].
+    Past {
+        /// Flow id, Community ID or id of an event (`host/boot/sequence`).
+        id: String,
     },
     /// Latest alerts, newest first. Answer: [`Response::Alerts`].
     Alerts {
@@ -114,6 +120,7 @@ impl Request {
             Self::Status => "status",
             Self::Flows { .. } => "flows",
             Self::Flow { .. } => "flow",
+            Self::Past { .. } => "past",
             Self::Alerts { .. } => "alerts",
             Self::Jurisdictions { .. } => "jurisdictions",
             Self::Watch(_) => "watch",
@@ -287,6 +294,8 @@ pub enum Response {
     Flows(FlowsPage),
     /// To [`Request::Flow`].
     Flow(Box<FlowDetail>),
+    /// To [`Request::Past`].
+    Past(Box<PastFlow>),
     /// To [`Request::Alerts`].
     Alerts(AlertsPage),
     /// To [`Request::Jurisdictions`].
@@ -319,6 +328,7 @@ impl Response {
             Self::Status(_) => "status",
             Self::Flows(_) => "flows",
             Self::Flow(_) => "flow",
+            Self::Past(_) => "past",
             Self::Alerts(_) => "alerts",
             Self::Jurisdictions(_) => "jurisdictions",
             Self::Explained(_) => "explained",

@@ -1,7 +1,8 @@
 //! octroi-events: what a SOC and an auditor see.
 //!
 //! Owns: the one event model ([`Event`]: alert, flow record, statistics, notice), the `residency`
-//! object that every decision carries, its rendering (EVE JSON, see [`eve`]), the folding of
+//! object that every decision carries, its renderings (EVE JSON, see [`eve`]; for people, see
+//! [`page`]), the folding of
 //! repeated alerts ([`fold`]) and the sinks with their bounded queue ([`sink`]).
 //! Depends on `octroi-policy` for explanations and on `octroi-geo-db` for the words of the three
 //! axes. Refuses to depend on the kernel, on an async runtime and on any network: an event is a
@@ -16,6 +17,7 @@ pub mod fold;
 pub mod identity;
 pub mod model;
 pub mod notice;
+pub mod page;
 mod reason;
 pub mod residency;
 pub mod sink;
@@ -30,7 +32,7 @@ pub use model::{
 };
 pub use notice::{Level, Notice, NoticeKind};
 pub use residency::{
-    Alternative, BasisLine, Conflict, Counterfactual, Evidence, LawLine, Residency, RuleStep,
+    Alternative, BasisLine, Counterfactual, Embedded, Evidence, LawLine, Residency, RuleStep,
     Shadow,
 };
 pub use stats::{Counters, DirectionCounters, Named, SinkStatus, Stats};

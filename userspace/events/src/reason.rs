@@ -1,9 +1,12 @@
 //! From an explanation to the `residency` object: the one place where the two meet.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
+use octroi_geo_db::atlas::embedded_v4;
+use octroi_geo_db::catalogue::{Language, Text};
 use octroi_geo_db::profile::{HostingConfidence, Profile, Qualification};
 use octroi_geo_db::{Atlas, Axis, Catalogue, Claim};
 use octroi_policy::{Explanation, Verdict};
@@ -11,26 +14,28 @@ use octroi_policy::{Explanation, Verdict};
 use crate::class::{CatalogueOn, ResidencyClass};
 use crate::model::SCHEMA;
 use crate::residency::{
-    Alternative, BasisLine, Conflict, Counterfactual, Evidence, LawLine, Residency, RuleStep,
+    Alternative, BasisLine, Counterfactual, Embedded, Evidence, LawLine, Residency, RuleStep,
     Shadow,
 };
 
 /// Claims of each sort that an object carries: an atlas can hold dozens for one address.
-const MOST_CLAIMS: usize = 12;
+const MOST_CLAIMS: usize = 24;
 
 impl Residency {
-    /// The object of an explained decision, on a day (which decides membership of groups and who
-    /// the parent of an operator is).
+    /// The object of an explained decision, its sentences in one language. The day of the evaluation
+    /// decides membership of groups and who the parent of an operator is.
     ///
     /// What an explanation does not hold stays absent: who said the name, whether DNS bound it and
     /// whether the client hid it (the caller has seen the packets), and exemptions.
     #[must_use]
-    pub fn from_explanation(explanation: &Explanation, atlas: &Atlas, day: Date) -> Self {
+    pub fn from_explanation(explanation: &Explanation, atlas: &Atlas, language: Language) -> Self {
+        let day = explanation.at;
+        let say = |words: &Text| text(words.get(language));
         let catalogue = atlas.catalogue();
         let profile = &explanation.profile;
         let dossier = &explanation.dossier;
         let regions = CatalogueOn { catalogue, day };
-        let (evidence, conflicts) = weigh(&dossier.claims, profile);
+        let (evidence, conflicts) = weigh(&dossier.claims, profile, day, language);
         let control = &profile.control;
         Self {
             schema: SCHEMA,
@@ -41,6 +46,8 @@ impl Residency {
             zone: Some(&*explanation.zone)
                 .filter(|zone| *zone != octroi_policy::NO_ZONE)
                 .map(Arc::from),
+            at: Some(day),
+            prefix: Some(dossier.prefix),
 
             host_country: profile.hosting.country,
             host_country_src: host_source(&dossier.claims, profile),
@@ -61,11 +68,13 @@ impl Residency {
             reach: control.reach,
             control_basis: control.basis,
             legal_regimes: control.laws.clone(),
-            laws: laws(explanation),
+            laws: laws(explanation, language),
 
             qualification: held_on(profile, day),
             service: profile.service.clone(),
             special: profile.special.map(|special| special.name().into()),
+            service_name: explanation.service_name.as_deref().map(Arc::from),
+            embedded: embedded(explanation.dossier.address, atlas, &regions).map(Box::new),
             opaque: explanation.opaque.as_deref().map(Arc::from),
 
             evidence,
@@ -75,9 +84,10 @@ impl Residency {
             name_src: None,
             name_dns_bound: None,
             ech: None,
+            name_could_change: explanation.names_matter,
 
             rule: text(&explanation.rule),
-            rule_title: Some(&*explanation.rule_title)
+            rule_title: Some(explanation.rule_title.get(language))
                 .filter(|title| !title.is_empty())
                 .map(Arc::from),
             rule_path: explanation
@@ -86,7 +96,7 @@ impl Residency {
                 .map(|step| RuleStep {
                     rule: text(&step.rule),
                     matched: step.matched,
-                    reason: text(&step.reason),
+                    reason: say(&step.reason),
                 })
                 .collect(),
             shadow: explanation.shadow.as_ref().map(|shadow| Shadow {
@@ -99,7 +109,7 @@ impl Residency {
                 .iter()
                 .map(|basis| BasisLine {
                     id: text(&basis.id),
-                    title: text(&basis.title),
+                    title: say(&basis.title),
                     date: basis.date,
                 })
                 .collect(),
@@ -107,8 +117,9 @@ impl Residency {
                 .counterfactuals
                 .iter()
                 .map(|other| Counterfactual {
-                    change: text(&other.change),
+                    change: say(&other.change),
                     verdict: other.verdict,
+                    facts: other.facts,
                 })
                 .collect(),
             alternatives: alternatives(explanation),
@@ -125,14 +136,14 @@ fn text(text: &str) -> Arc<str> {
     text.into()
 }
 
-fn laws(explanation: &Explanation) -> Vec<LawLine> {
+fn laws(explanation: &Explanation, language: Language) -> Vec<LawLine> {
     explanation
         .laws
         .iter()
         .map(|law| LawLine {
             id: text(&law.id),
-            name: text(&law.name),
-            sentence: text(&law.sentence),
+            name: text(law.name.get(language)),
+            sentence: text(law.sentence.get(language)),
         })
         .collect()
 }
@@ -167,7 +178,12 @@ fn alternatives(explanation: &Explanation) -> Vec<Alternative> {
 
 /// Splits claims into those that agree with what was judged and those that contradict it. A claim
 /// that was not followed may still agree: a second source for the same country.
-fn weigh(claims: &[Claim], profile: &Profile) -> (Vec<Evidence>, Vec<Conflict>) {
+fn weigh(
+    claims: &[Claim],
+    profile: &Profile,
+    day: Date,
+    language: Language,
+) -> (Vec<Evidence>, Vec<Evidence>) {
     let (mut agreeing, mut contradicting) = (Vec::new(), Vec::new());
     for claim in claims {
         let evidence = Evidence {
@@ -176,17 +192,41 @@ fn weigh(claims: &[Claim], profile: &Profile) -> (Vec<Evidence>, Vec<Conflict>) 
             src: text(&claim.source),
             reference: text(&claim.reference),
             ver: claim.date,
+            won: claim.won,
+            note: claim.note.as_ref().map(|note| text(note.get(language))),
+            newer: claim.date > day,
         };
         if claim.won || agrees(claim, profile) {
             agreeing.push(evidence);
         } else {
-            let note = claim.note.as_ref().map(|note| text(&note.en));
-            contradicting.push(Conflict { evidence, note });
+            contradicting.push(evidence);
         }
     }
     agreeing.truncate(MOST_CLAIMS);
     contradicting.truncate(MOST_CLAIMS);
     (agreeing, contradicting)
+}
+
+/// What is known of the address inside a transition address.
+fn embedded(address: IpAddr, atlas: &Atlas, regions: &CatalogueOn<'_>) -> Option<Embedded> {
+    let inside = IpAddr::V4(embedded_v4(address)?);
+    let profile = atlas.profile(atlas.class_of(inside));
+    let control = &profile.control;
+    let operator = control.operator.as_deref();
+    let operator = operator.and_then(|id| atlas.catalogue().operator(id));
+    Some(Embedded {
+        address: inside,
+        class: ResidencyClass::of(profile, regions),
+        host_country: profile.hosting.country,
+        confidence: profile.hosting.confidence,
+        operator: operator.map(|operator| text(&operator.name)),
+        operator_id: control.operator.clone(),
+        control_country: control.country,
+        reach: control.reach,
+        control_basis: control.basis,
+        legal_regimes: control.laws.clone(),
+        special: profile.special.map(|special| special.name().into()),
+    })
 }
 
 const fn axis(axis: Axis) -> &'static str {

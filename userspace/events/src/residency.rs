@@ -3,8 +3,10 @@
 //! It is the same in every format and in the dashboard. Facts that are absent are absent: no field
 //! is filled with a default that could be mistaken for knowledge.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use ipnet::IpNet;
 use jiff::civil::Date;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::profile::{ControlBasis, CountryCode, HostingConfidence, Qualification, Reach};
@@ -29,17 +31,58 @@ pub struct Evidence {
     pub reference: Arc<str>,
     /// Date of the source.
     pub ver: Date,
-}
-
-/// A statement that contradicts the one that won.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Conflict {
-    /// The contradicting statement.
-    #[serde(flatten)]
-    pub evidence: Evidence,
-    /// Why it lost.
+    /// Whether it was followed. A statement that was not may still agree.
+    #[serde(default)]
+    pub won: bool,
+    /// Why it won or lost, or what else should be known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<Arc<str>>,
+    /// Newer than the day of the evaluation: nobody could have known it then.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub newer: bool,
+}
+
+/// Whether a flag is clear: clear flags are left out.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over by reference"
+)]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
+}
+
+/// The IPv4 address inside a transition address (NAT64, 6to4, Teredo, IPv4-mapped), and what is
+/// known of it: that is where the packet really goes.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Embedded {
+    /// The address inside.
+    pub address: IpAddr,
+    /// One word for it.
+    pub class: ResidencyClass,
+    /// Where it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_country: Option<CountryCode>,
+    /// How sure the place is.
+    pub confidence: HostingConfidence,
+    /// Name of the operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator: Option<Arc<str>>,
+    /// Its id in the catalogue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub operator_id: Option<Arc<str>>,
+    /// Country of the ultimate parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub control_country: Option<CountryCode>,
+    /// How far foreign law reaches.
+    pub reach: Reach,
+    /// What the control axis rests on.
+    pub control_basis: ControlBasis,
+    /// Ids of the laws that reach it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub legal_regimes: Vec<Arc<str>>,
+    /// Special use of the address inside, when it is no place on the Internet either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub special: Option<Arc<str>>,
 }
 
 /// A law that reaches the operator, in one sentence.
@@ -74,6 +117,10 @@ pub struct Counterfactual {
     /// The verdict then.
     #[serde(rename = "action", with = "words::verdict")]
     pub verdict: Verdict,
+    /// How many facts of the flow are changed; fewer do not turn the verdict round. Absent: another
+    /// service is used, or the policy is changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub facts: Option<u8>,
 }
 
 /// A sovereign service that could be used instead.
@@ -123,6 +170,12 @@ pub struct Residency {
     /// Zone of the source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<Arc<str>>,
+    /// Day for which laws, parents, adequacy and qualifications were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Date>,
+    /// The largest prefix around the destination of which the three axes hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<IpNet>,
 
     /// Where it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -173,9 +226,15 @@ pub struct Residency {
     /// Id of the service in the catalogue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<Arc<str>>,
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_name: Option<Arc<str>>,
     /// Special use of the address (`private`, `multicast`...), when it is no place on the Internet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub special: Option<Arc<str>>,
+    /// The address inside a transition address, with its own profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embedded: Option<Box<Embedded>>,
     /// Why the traffic is opaque, when it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opaque: Option<Arc<str>>,
@@ -185,7 +244,7 @@ pub struct Residency {
     pub evidence: Vec<Evidence>,
     /// Statements that contradict it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub conflicts: Vec<Conflict>,
+    pub conflicts: Vec<Evidence>,
 
     /// The name that was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -199,6 +258,10 @@ pub struct Residency {
     /// Whether the client hid the name (Encrypted Client Hello).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ech: Option<bool>,
+
+    /// A name that is not known yet could change the decision.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub name_could_change: bool,
 
     /// Id of the rule that decided.
     pub rule: Arc<str>,
@@ -217,7 +280,7 @@ pub struct Residency {
     /// Legal references of the rule.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub basis: Vec<BasisLine>,
-    /// Changes that would have led to another verdict.
+    /// The smallest changes that would have turned the verdict round.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub counterfactual: Vec<Counterfactual>,
     /// Sovereign services that do the same.

@@ -8,6 +8,8 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use jiff::civil::Date;
 use octroi_events::class::CatalogueOn;
+use octroi_events::{Residency, page};
+use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
 use octroi_geo_db::{Atlas, Catalogue, ClassId};
 use octroi_policy::{Decision, Explanation, Opaque, PRESETS, Policy, Subject};
@@ -74,12 +76,41 @@ impl Judge {
         )
     }
 
+    /// The one object that tells a decision: alerts, flow records, the dashboard and `explain` all
+    /// carry it as it is made here.
+    #[must_use]
+    pub(crate) fn residency(&self, question: &Question<'_>, language: Language) -> Residency {
+        Residency::from_explanation(&self.explain(question), &self.atlas, language)
+    }
+
+    /// A `residency` object as a page for people.
+    #[must_use]
+    pub(crate) fn page(
+        &self,
+        question: &Question<'_>,
+        residency: &Residency,
+        language: Language,
+    ) -> String {
+        let asked = page::Asked {
+            destination: question.destination.to_string(),
+            protocol: question.protocol,
+            port: question.port,
+        };
+        page::render(residency, &asked, self.atlas.catalogue(), language)
+    }
+
     /// The catalogue's groups of countries as they are today.
     #[must_use]
     pub(crate) fn regions(&self) -> CatalogueOn<'_> {
+        self.regions_on(today())
+    }
+
+    /// The catalogue's groups of countries as they are on a day.
+    #[must_use]
+    pub(crate) fn regions_on(&self, day: Date) -> CatalogueOn<'_> {
         CatalogueOn {
             catalogue: self.atlas.catalogue(),
-            day: today(),
+            day,
         }
     }
 
@@ -162,6 +193,18 @@ pub(crate) fn open_atlas(path: Option<&Path>) -> Result<Arc<Atlas>> {
         }
         None => Atlas::embedded().context("the atlas inside the binary cannot be opened")?,
     };
+    Ok(Arc::new(atlas))
+}
+
+/// The same data as it was read on a day: laws, parents, adequacy and qualifications of that day.
+///
+/// # Errors
+/// When the catalogue of that day makes more classes than there are class numbers.
+pub(crate) fn atlas_at(atlas: &Arc<Atlas>, day: Date) -> Result<Arc<Atlas>> {
+    let catalogue = Arc::new(atlas.catalogue().at(day));
+    let atlas = atlas
+        .with_catalogue(catalogue)
+        .with_context(|| format!("cannot lay the catalogue of {day} under the atlas"))?;
     Ok(Arc::new(atlas))
 }
 

@@ -59,20 +59,20 @@ fn explain_tells_the_three_axes_of_telling_addresses() {
     for ((address, country, confidence, operator, control, reach), found) in
         table.into_iter().zip(explained)
     {
-        let profile = &found["profile"];
+        let told = &found["residency"];
         assert_eq!(found["destination"], address);
-        assert_eq!(profile["hosting"]["country"].as_str(), country, "{address}");
-        assert_eq!(profile["hosting"]["confidence"], confidence, "{address}");
-        assert_eq!(profile["control"]["operator"], operator, "{address}");
-        assert_eq!(profile["control"]["country"], control, "{address}");
-        assert_eq!(profile["control"]["reach"], reach, "{address}");
-        let claims = found["dossier"]["claims"].as_array().unwrap();
+        assert_eq!(told["host_country"].as_str(), country, "{address}");
+        assert_eq!(told["confidence"], confidence, "{address}");
+        assert_eq!(told["operator_id"], operator, "{address}");
+        assert_eq!(told["control_country"], control, "{address}");
+        assert_eq!(told["reach"], reach, "{address}");
+        let claims = told["evidence"].as_array().unwrap();
         assert!(
             claims.iter().any(|claim| claim["won"] == true),
             "{address}: evidence"
         );
         assert!(
-            claims.iter().all(|claim| claim["date"].is_string()),
+            claims.iter().all(|claim| claim["ver"].is_string()),
             "{address}: dates"
         );
     }
@@ -85,8 +85,8 @@ fn a_name_changes_what_an_address_is_judged_as() {
         arguments.extend(name);
         let found: Vec<Value> = serde_json::from_slice(&octroi(&arguments).stdout).unwrap();
         (
-            found[0]["verdict"].clone(),
-            found[0]["alternatives"].clone(),
+            found[0]["residency"]["verdict"].clone(),
+            found[0]["residency"]["alternatives"].clone(),
         )
     };
     assert_eq!(verdict(&[]).0, "allow");

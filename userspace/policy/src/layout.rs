@@ -1,4 +1,7 @@
-//! Text for terminals and tickets: labelled lines, wrapped at 100 columns.
+//! Text for terminals and tickets: labelled lines, wrapped at 100 columns. In French the signs that
+//! stand apart from their word (`:`, `;`, `?`, `!`, guillemets) do so by a space that never breaks.
+
+use octroi_geo_db::catalogue::Language;
 
 /// Widest line.
 const WIDTH: usize = 100;
@@ -9,7 +12,8 @@ const ITEM: (usize, usize) = (14, 34);
 
 /// A text under construction.
 #[derive(Default)]
-pub(crate) struct Page {
+pub struct Page {
+    language: Language,
     text: String,
     /// A heading that is written with its first item.
     heading: Option<String>,
@@ -17,14 +21,23 @@ pub(crate) struct Page {
 }
 
 impl Page {
+    /// An empty page.
+    #[must_use]
+    pub fn new(language: Language) -> Self {
+        Self {
+            language,
+            ..Self::default()
+        }
+    }
+
     /// A line of its own, wrapped with an indent of four more.
-    pub(crate) fn line(&mut self, indent: usize, text: &str) {
+    pub fn line(&mut self, indent: usize, text: &str) {
         self.flush();
         self.wrapped(&" ".repeat(indent), indent + 4, text);
     }
 
     /// An empty line, unless there is one.
-    pub(crate) fn gap(&mut self) {
+    pub fn gap(&mut self) {
         self.flush();
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
@@ -32,24 +45,25 @@ impl Page {
     }
 
     /// A label and its text.
-    pub(crate) fn field(&mut self, label: &str, text: &str) {
+    pub fn field(&mut self, label: &str, text: &str) {
         self.flush();
         self.wrapped(&format!("{label:<FIELD$}"), FIELD, text);
     }
 
     /// A heading; it is left out when no item follows.
-    pub(crate) fn section(&mut self, heading: &str) {
+    pub fn section(&mut self, heading: &str) {
         self.flush();
         self.heading = Some(heading.to_owned());
     }
 
     /// A line of a section.
-    pub(crate) fn item(&mut self, label: &str, text: &str) {
+    pub fn item(&mut self, label: &str, text: &str) {
         self.items.push((label.to_owned(), text.to_owned()));
     }
 
     /// The text.
-    pub(crate) fn finish(mut self) -> String {
+    #[must_use]
+    pub fn finish(mut self) -> String {
         self.flush();
         let end = self.text.trim_end().len();
         self.text.truncate(end);
@@ -88,6 +102,10 @@ impl Page {
         let mut line = head.to_owned();
         let mut width = head.chars().count();
         let mut empty = true;
+        let text = match self.language {
+            Language::En => text.to_owned(),
+            Language::Fr => unbroken(text),
+        };
         for word in text.split(' ') {
             let length = word.chars().count();
             if !empty && width + 1 + length > WIDTH {
@@ -110,8 +128,28 @@ impl Page {
     }
 }
 
+/// Binds the signs of French that stand apart from their word to it.
+fn unbroken(text: &str) -> String {
+    const UNBROKEN: char = '\u{a0}';
+    let mut out = String::with_capacity(text.len());
+    for word in text.split(' ') {
+        if !out.is_empty() {
+            let apart = matches!(word, ":" | ";" | "!" | "?" | "»") || word.starts_with("»");
+            let between = if apart || out.ends_with('«') {
+                UNBROKEN
+            } else {
+                ' '
+            };
+            out.push(between);
+        }
+        out.push_str(word);
+    }
+    out
+}
+
 /// The first twelve digits of a digest.
-pub(crate) fn short(digest: &str) -> &str {
+#[must_use]
+pub fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
@@ -127,6 +165,16 @@ mod tests {
         page.section("something");
         page.item("a", "b");
         assert_eq!(page.finish(), "head\n\nsomething\n  a           b");
+    }
+
+    #[test]
+    fn french_signs_stay_with_their_word() {
+        let mut page = Page::new(Language::Fr);
+        page.line(0, "verdict : « rejeté » ; pourquoi ?");
+        assert_eq!(
+            page.finish(),
+            "verdict\u{a0}: «\u{a0}rejeté\u{a0}»\u{a0}; pourquoi\u{a0}?"
+        );
     }
 
     #[test]

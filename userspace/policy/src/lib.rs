@@ -12,7 +12,7 @@ pub mod decision;
 pub mod diagnostic;
 mod evaluate;
 pub mod explain;
-mod layout;
+pub mod layout;
 mod lint;
 pub mod model;
 mod parse;

@@ -78,7 +78,7 @@ impl Policy {
     }
 
     fn condition_text(&self, condition: &Condition) -> String {
-        format!("{} {}", condition.key(), asked(condition, self))
+        format!("{} {}", condition.key(), asked(condition, self).en)
     }
 }
 

@@ -139,9 +139,9 @@ fn azure_in_paris_is_stopped_for_its_control() {
         Some("foreign-law")
     );
     let allowed = explanation.counterfactuals.iter().any(|other| {
-        other.verdict == Verdict::Allow && other.change.contains("no foreign law reaches")
+        other.verdict == Verdict::Allow && other.change.en.contains("no foreign law reaches")
     });
-    assert!(allowed, "{explanation}");
+    assert!(allowed, "{:#?}", explanation.counterfactuals);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn a_banned_tool_is_told_with_its_sovereign_alternative() {
     let changes: Vec<&str> = explanation
         .counterfactuals
         .iter()
-        .map(|other| other.change.as_str())
+        .map(|other| other.change.en.as_str())
         .collect();
     assert!(
         changes
@@ -182,7 +182,7 @@ fn an_allowed_destination_is_told_with_what_would_stop_it() {
 }
 
 #[test]
-fn explanations_fit_the_page_and_survive_json() {
+fn explanations_survive_json() {
     let destinations = [
         "20.74.0.1",
         "8.8.8.8",
@@ -197,12 +197,6 @@ fn explanations_fit_the_page_and_survive_json() {
         for destination in destinations {
             for host in [None, Some("teams.microsoft.com")] {
                 let explanation = explain(&policy, destination, host);
-                let text = explanation.to_string();
-                for line in text.lines() {
-                    assert!(line.chars().count() <= 100, "{line}");
-                    assert_eq!(line, line.trim_end());
-                }
-                assert!(text.contains(&explanation.rule));
                 let json = serde_json::to_string(&explanation).unwrap();
                 let back: Explanation = serde_json::from_str(&json).unwrap();
                 assert_eq!(explanation, back);
@@ -245,14 +239,12 @@ fn shadow_opacity_zone_and_port_are_explained() {
     );
     let told = |change: &str| {
         let mut others = explained.counterfactuals.iter();
-        others.any(|other| other.change == change && other.verdict == Verdict::Allow)
+        others.any(|other| other.change.en == change && other.verdict == Verdict::Allow)
     };
-    assert!(told("it came from zone guests"), "{explained}");
-    assert!(
-        explained
-            .to_string()
-            .contains("shadow rule trial would block"),
-        "{explained}"
+    assert!(told("it came from zone guests"), "{explained:#?}");
+    assert_eq!(
+        explained.shadow.as_ref().map(|shadow| shadow.verdict),
+        Some(Verdict::Block)
     );
 
     let tunnel = Subject {
@@ -280,7 +272,7 @@ fn shadow_opacity_zone_and_port_are_explained() {
     ];
     assert_eq!(steps, expected);
     assert_eq!(
-        explained.counterfactuals[0].change,
+        explained.counterfactuals[0].change.en,
         "the traffic were not opaque (gre)"
     );
 }

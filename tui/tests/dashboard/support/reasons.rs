@@ -5,8 +5,8 @@ use std::sync::Arc;
 use jiff::SignedDuration;
 use octroi_api as api;
 use octroi_api::events::{
-    Alternative, BasisLine, Conflict, ControlBasis, Counterfactual, Evidence, HostingConfidence,
-    LawLine, Mode, Reach, Residency, RuleStep, SCHEMA, Severity, Verdict,
+    Alternative, BasisLine, ControlBasis, Counterfactual, Evidence, HostingConfidence, LawLine,
+    Mode, Reach, Residency, RuleStep, SCHEMA, Severity, Verdict,
 };
 
 use super::places::{Place, ago, country, flow, inside, place};
@@ -22,6 +22,9 @@ fn evidence(axis: &str, value: &str, src: &str, reference: &str, ver: &str) -> E
         src: Arc::from(src),
         reference: Arc::from(reference),
         ver: date(ver),
+        won: true,
+        note: None,
+        newer: false,
     }
 }
 
@@ -81,21 +84,22 @@ fn agreeing(place: &Place) -> Vec<Evidence> {
     ]
 }
 
-fn contradicting(place: &Place, foreign: bool) -> Vec<Conflict> {
+fn contradicting(place: &Place, foreign: bool) -> Vec<Evidence> {
     if place.confidence != HostingConfidence::Located || !foreign {
         return Vec::new();
     }
-    vec![Conflict {
-        evidence: evidence(
+    vec![Evidence {
+        won: false,
+        note: Some(Arc::from(
+            "the registry names the holder's seat, not the machine",
+        )),
+        ..evidence(
             "hosting",
             "US",
             "registry",
             "ARIN, NET-20-33-0-0-1",
             "2026-11-20",
-        ),
-        note: Some(Arc::from(
-            "the registry names the holder's seat, not the machine",
-        )),
+        )
     }]
 }
 
@@ -107,10 +111,12 @@ fn counterfactuals(place: &Place) -> Vec<Counterfactual> {
         Counterfactual {
             change: Arc::from("the service were SecNumCloud qualified"),
             verdict: Verdict::Allow,
+            facts: Some(1),
         },
         Counterfactual {
             change: Arc::from("the source were in zone guest"),
             verdict: Verdict::Flag,
+            facts: Some(1),
         },
     ]
 }
@@ -128,6 +134,8 @@ pub(crate) fn residency(index: u64) -> Residency {
         enforced: true,
         mode: Mode::Enforce,
         zone: Some(Arc::from(zone)),
+        at: None,
+        prefix: None,
         host_country: country(place.host),
         host_country_src: place.host.map(|_| Arc::from("cloud-regions")),
         confidence: place.confidence,
@@ -156,7 +164,9 @@ pub(crate) fn residency(index: u64) -> Residency {
         laws: laws(foreign),
         qualification: Vec::new(),
         service: place.service.map(Arc::from),
+        service_name: None,
         special: None,
+        embedded: None,
         opaque: None,
         evidence: agreeing(place),
         conflicts: contradicting(place, foreign),
@@ -164,6 +174,7 @@ pub(crate) fn residency(index: u64) -> Residency {
         name_src: place.name.map(|(_, source)| source),
         name_dns_bound: place.name.map(|_| true),
         ech: None,
+        name_could_change: false,
         rule: Arc::from(place.rule),
         rule_title: Some(Arc::from(match place.rule {
             "us-control" => "No operator under US law for the cabinet",

@@ -146,28 +146,41 @@ struct Http<'a> {
     hostname: &'a str,
 }
 
+/// IP protocols that Suricata names; the others are three digits.
+const PROTOCOLS: [(u8, &str); 13] = [
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (4, "IPv4-in-IP"),
+    (6, "TCP"),
+    (17, "UDP"),
+    (33, "DCCP"),
+    (41, "IPv6-in-IP"),
+    (47, "GRE"),
+    (50, "ESP"),
+    (51, "AH"),
+    (58, "IPv6-ICMP"),
+    (132, "SCTP"),
+    (136, "UDPLITE"),
+];
+
+/// The number of an IP protocol by its name in EVE.
+#[must_use]
+pub fn protocol_number(name: &str) -> Option<u8> {
+    PROTOCOLS
+        .iter()
+        .find(|(_, known)| known.eq_ignore_ascii_case(name))
+        .map_or_else(|| name.parse().ok(), |(number, _)| Some(*number))
+}
+
 /// An IP protocol number as Suricata names it: upper case, else three digits.
 struct Protocol(u8);
 
 impl Serialize for Protocol {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let name = match self.0 {
-            1 => "ICMP",
-            2 => "IGMP",
-            4 => "IPv4-in-IP",
-            6 => "TCP",
-            17 => "UDP",
-            33 => "DCCP",
-            41 => "IPv6-in-IP",
-            47 => "GRE",
-            50 => "ESP",
-            51 => "AH",
-            58 => "IPv6-ICMP",
-            132 => "SCTP",
-            136 => "UDPLITE",
-            other => return serializer.collect_str(&format_args!("{other:03}")),
-        };
-        serializer.serialize_str(name)
+        match PROTOCOLS.iter().find(|(number, _)| *number == self.0) {
+            Some((_, name)) => serializer.serialize_str(name),
+            None => serializer.collect_str(&format_args!("{:03}", self.0)),
+        }
     }
 }
 

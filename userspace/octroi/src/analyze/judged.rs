@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 
 use jiff::civil::Date;
+use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::flow::{self, Flow};
 use octroi_inspect::name::NameEvent;
@@ -79,12 +80,8 @@ impl Judging {
 
     /// The whole reason of a flow's verdict.
     pub(super) fn residency(&self, line: &FlowLine) -> octroi_events::Residency {
-        let explanation = self.desk.judge.explain(&line.question(&self.desk));
-        octroi_events::Residency::from_explanation(
-            &explanation,
-            &self.desk.judge.atlas,
-            self.desk.at,
-        )
+        let question = line.question(&self.desk);
+        self.desk.judge.residency(&question, Language::En)
     }
 
     /// Judges a flow and counts it.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use jiff::Timestamp;
+use octroi_events::Residency;
+use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::survey::{Counts, Survey};
-use octroi_policy::{Decision, Explanation, Opaque, Verdict};
+use octroi_policy::{Decision, Opaque, Verdict};
 use serde::Serialize;
 
 use super::flow_line::FlowLine;
@@ -121,7 +123,7 @@ pub(crate) struct AlertLine {
     pub(crate) first: FlowLine,
     /// The whole reason.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) explanation: Option<Explanation>,
+    pub(crate) residency: Option<Residency>,
 }
 
 /// What is told as one alert.
@@ -202,7 +204,7 @@ impl Report {
             flows: 0,
             bytes: 0,
             first: line.clone(),
-            explanation: None,
+            residency: None,
         });
         alert.flows += 1;
         alert.bytes += line.bytes();
@@ -268,7 +270,8 @@ impl Report {
         self.alerts_left_out = over as u64 + tables.alerts_not_held;
         self.alerts.truncate(self.rows);
         for alert in &mut self.alerts {
-            alert.explanation = Some(desk.judge.explain(&alert.first.question(desk)));
+            let question = alert.first.question(desk);
+            alert.residency = Some(desk.judge.residency(&question, Language::En));
         }
     }
 }

@@ -143,9 +143,9 @@ fn alerts(report: &Report, out: &mut impl Write) -> io::Result<()> {
     ]);
     for alert in &report.alerts {
         let laws: Vec<&str> = alert
-            .explanation
+            .residency
             .iter()
-            .flat_map(|explanation| &explanation.laws)
+            .flat_map(|residency| &residency.laws)
             .map(|law| &*law.id)
             .collect();
         table.row(vec![

@@ -9,7 +9,6 @@ mod policy;
 mod status;
 pub(crate) mod table;
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -49,7 +48,8 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// Open the dashboard.
     Tui(TuiArguments),
-    /// Say under whose law an address stands, what the policy does with it, and why. Needs no daemon.
+    /// Say under whose law an address, a prefix, a name or a past flow stands, what the policy does with
+    /// it, and why.
     Explain(ExplainArguments),
     /// Judge captures (pcap, pcapng) as if their packets crossed the gate now. Needs no root.
     Analyze(crate::analyze::AnalyzeArguments),
@@ -141,16 +141,25 @@ pub(crate) struct TuiArguments {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// Addresses, IPv4 or IPv6.
-    #[arg(required = true, value_name = "ADDRESS")]
-    pub(crate) addresses: Vec<IpAddr>,
-    /// The policy: a file or a preset (observe, gdpr, cloud-au-centre, france-only).
-    #[arg(short, long, default_value = "cloud-au-centre")]
-    pub(crate) policy: String,
+    /// Addresses, prefixes and host names; `-` reads more of them from standard input.
+    #[arg(required_unless_present = "flow", value_name = "WHAT")]
+    pub(crate) what: Vec<String>,
+    /// A past or live flow, by its flow id, Community ID or event id: explained as it was told then,
+    /// with what would be decided today.
+    #[arg(long, value_name = "ID")]
+    pub(crate) flow: Vec<String>,
+    /// Read past flows from these event files (EVE JSON, rotated and gzipped ones included) instead of
+    /// asking the daemon.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "flow")]
+    pub(crate) from: Vec<PathBuf>,
+    /// The policy: a file or a preset (observe, gdpr, cloud-au-centre, france-only); cloud-au-centre
+    /// when absent, for flows of the daemon its own.
+    #[arg(short, long)]
+    pub(crate) policy: Option<String>,
     /// The source's zone, by name; the policy's first one when absent.
     #[arg(short, long)]
     pub(crate) zone: Option<String>,
-    /// The name the client asked for (DNS, SNI or Host).
+    /// The name the client asked for (DNS, SNI or Host), for addresses and prefixes.
     #[arg(short, long)]
     pub(crate) name: Option<String>,
     /// Protocol: tcp, udp or a number.
@@ -159,15 +168,40 @@ pub(crate) struct ExplainArguments {
     /// Destination port.
     #[arg(long, default_value_t = 443)]
     pub(crate) port: u16,
-    /// The day for which laws and qualifications are read; today when absent.
-    #[arg(long)]
+    /// The day for which laws, parents, adequacy and qualifications are read; today when absent.
+    #[arg(long, value_name = "DATE")]
     pub(crate) at: Option<Date>,
     /// An atlas file; the one inside the binary when absent.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     pub(crate) atlas: Option<PathBuf>,
-    /// Print JSON: an array with one object for each address.
+    /// Language of the page and of the sentences in JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) lang: Lang,
+    /// The daemon's socket, for flows.
+    #[arg(long, default_value = DEFAULT_SOCKET)]
+    pub(crate) socket: PathBuf,
+    /// Print JSON: an array with one object for each thing asked about.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// A language of people.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Lang {
+    /// English.
+    #[default]
+    En,
+    /// French.
+    Fr,
+}
+
+impl From<Lang> for octroi_geo_db::catalogue::Language {
+    fn from(lang: Lang) -> Self {
+        match lang {
+            Lang::En => Self::En,
+            Lang::Fr => Self::Fr,
+        }
+    }
 }
 
 /// `policy check|show|apply`.

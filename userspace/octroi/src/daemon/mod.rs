@@ -8,6 +8,7 @@ mod clock;
 mod engine;
 mod gate;
 mod interfaces;
+mod past;
 mod reason;
 mod registry;
 mod reload;

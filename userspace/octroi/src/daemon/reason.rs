@@ -9,14 +9,14 @@ use octroi_api::FlowDetail;
 use octroi_events::{
     Conversation, EndReason, Name, NameSource, Residency, TcpFlags, Traffic, Verdict,
 };
-use octroi_policy::Explanation;
+use octroi_geo_db::catalogue::Language;
 use octroi_policy::protocol::has_ports;
 
 use super::clock::Clock;
 use super::engine::{Engine, question};
 use super::registry::{End, LiveFlow, address};
 use super::rows;
-use crate::judge::{self, Judge};
+use crate::judge::Judge;
 
 /// Reasons kept, so that a thousand flows to one place are explained once.
 const KEPT: usize = 8_192;
@@ -66,24 +66,15 @@ impl Reasons {
         if self.0.len() >= KEPT {
             self.0.clear();
         }
-        let reason = Arc::new(residency(
-            judge,
-            &judge.explain(&question(flow)),
-            Some(flow),
-        ));
+        let reason = Arc::new(residency(judge, flow));
         self.0.insert(key, Arc::clone(&reason));
         reason
     }
 }
 
 /// The whole reason, as it was explained, with what the kernel really does with the flow.
-pub(super) fn residency(
-    judge: &Judge,
-    explanation: &Explanation,
-    flow: Option<&LiveFlow>,
-) -> Residency {
-    let mut residency = Residency::from_explanation(explanation, &judge.atlas, judge::today());
-    let Some(flow) = flow else { return residency };
+fn residency(judge: &Judge, flow: &LiveFlow) -> Residency {
+    let mut residency = judge.residency(&question(flow), Language::En);
     residency.verdict = Verdict::from_code(flow.state.verdict).unwrap_or(Verdict::Block);
     residency.enforced = flow.state.flags & ENFORCED != 0;
     residency.rule = judge.policy.rule_name(flow.state.rule).into();
@@ -99,14 +90,14 @@ pub(super) fn residency(
 /// A flow and its reason, for the dashboard.
 pub(super) fn detail(engine: &Engine, flow: &LiveFlow) -> FlowDetail {
     let judge = &engine.judge;
-    let explanation = judge.explain(&question(flow));
+    let residency = residency(judge, flow);
     FlowDetail {
         now: jiff::Timestamp::now(),
         row: rows::flow_row(engine, flow),
         community_id: Some(octroi_inspect::community_id(&flow.key).into()),
         interface: engine.teller.interface_name(flow.ifindex),
-        residency: residency(judge, &explanation, Some(flow)),
-        text: explanation.to_string(),
+        text: judge.page(&question(flow), &residency, Language::En),
+        residency,
     }
 }
 

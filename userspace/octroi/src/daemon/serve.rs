@@ -9,12 +9,13 @@ use octroi_api::{
     MAX_ALERT_ROWS, MAX_FLOW_ROWS, MIN_INTERVAL_MS, PROTOCOL, Peer, PolicyCheck, Request, Response,
     Topic, Update, WatchRequest,
 };
+use octroi_geo_db::catalogue::Language;
 use octroi_policy::{Opaque, Policy};
 use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::gate::Gate;
-use super::{reason, report, rows};
+use super::{past, reason, report, rows};
 use crate::judge::{self, Question};
 
 const TCP: u8 = 6;
@@ -81,6 +82,7 @@ fn answer(gate: &Arc<Gate>, request: Request) -> Result<Response, ApiError> {
             };
             Response::Flow(Box::new(reason::detail(&engine, flow)))
         }
+        Request::Past { id } => Response::Past(Box::new(past::find(gate, &id)?)),
         Request::Alerts {
             filter,
             limit,
@@ -146,7 +148,7 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
         (None, Some(source)) => judge.policy.zone_of(source),
         (None, None) => 0,
     };
-    let explanation = judge.explain(&Question {
+    let question = Question {
         zone,
         destination: request.destination,
         protocol: request.protocol.unwrap_or(TCP),
@@ -154,11 +156,11 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
         name: request.name.as_deref(),
         opaque: Opaque::None,
         at: judge::today(),
-    });
-    let text = explanation.to_string();
+    };
+    let residency = judge.residency(&question, Language::En);
     Ok(Explained {
-        residency: reason::residency(&judge, &explanation, None),
-        text,
+        text: judge.page(&question, &residency, Language::En),
+        residency,
     })
 }
 

@@ -1,7 +1,9 @@
 //! Explanation: why a decision is what it is, on what evidence, and what would change it.
+//!
+//! Sentences are [`Text`]: English and French side by side, made in one place. What a policy says of
+//! itself stays as it is written.
 
 mod counterfactual;
-mod display;
 mod reason;
 
 use std::net::IpAddr;
@@ -10,7 +12,7 @@ use jiff::civil::Date;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::Dossier;
-use octroi_geo_db::catalogue::{Catalogue, Language};
+use octroi_geo_db::catalogue::{Catalogue, Text};
 use octroi_geo_db::profile::Profile;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +21,7 @@ use crate::model::{Mode, Policy, Rule};
 use crate::subject::{Facts, Subject};
 use crate::words;
 
+pub use counterfactual::{MOST_FACTS, si_before};
 pub(crate) use reason::asked;
 
 /// Why one subject is judged as it is.
@@ -55,7 +58,7 @@ pub struct Explanation {
     /// Id of the rule that decided, or `default`, `opaque`.
     pub rule: String,
     /// What the rule says of itself.
-    pub rule_title: String,
+    pub rule_title: Text,
     /// What a shadow rule would have decided.
     pub shadow: Option<ShadowLine>,
     /// A name that is not known yet could change the decision.
@@ -67,7 +70,8 @@ pub struct Explanation {
     pub laws: Vec<LawLine>,
     /// The legal references of the deciding rule.
     pub basis: Vec<BasisLine>,
-    /// Small changes that lead to another verdict, found by judging again.
+    /// The smallest changes that turn the verdict round, found by judging again. Without one that
+    /// has `facts`, no change of up to [`MOST_FACTS`] facts does.
     pub counterfactuals: Vec<Counterfactual>,
     /// Services that could be used instead, sovereign ones first.
     pub alternatives: Vec<Alternative>,
@@ -90,7 +94,7 @@ pub struct ShadowLine {
     /// Its id.
     pub rule: String,
     /// What it says of itself.
-    pub title: String,
+    pub title: Text,
     /// Its verdict.
     #[serde(with = "words::verdict")]
     pub verdict: Verdict,
@@ -102,11 +106,11 @@ pub struct RuleStep {
     /// Its id, or `default`, `opaque`.
     pub rule: String,
     /// What it says of itself.
-    pub title: String,
+    pub title: Text,
     /// Whether it matched.
     pub matched: bool,
     /// Why, or the first condition that failed, in plain words.
-    pub reason: String,
+    pub reason: Text,
 }
 
 /// A law that reaches the operator.
@@ -115,9 +119,9 @@ pub struct LawLine {
     /// Its id in the catalogue.
     pub id: String,
     /// Its name.
-    pub name: String,
+    pub name: Text,
     /// What it lets its State do.
-    pub sentence: String,
+    pub sentence: Text,
 }
 
 /// A legal reference of a rule.
@@ -126,7 +130,7 @@ pub struct BasisLine {
     /// Its id in the catalogue.
     pub id: String,
     /// Its title.
-    pub title: String,
+    pub title: Text,
     /// Its date.
     pub date: Option<Date>,
 }
@@ -135,10 +139,27 @@ pub struct BasisLine {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counterfactual {
     /// The change, to be read after "if".
-    pub change: String,
+    pub change: Text,
     /// The verdict then.
     #[serde(with = "words::verdict")]
     pub verdict: Verdict,
+    /// What is changed.
+    pub way: Way,
+    /// How many facts of the flow are changed. Fewer do not turn the verdict round. `None`: no fact
+    /// is changed, but the destination (a service used instead) or the policy (an exemption).
+    pub facts: Option<u8>,
+}
+
+/// What a counterfactual changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// Facts of the flow.
+    Facts,
+    /// The service that is used.
+    Service,
+    /// The policy, by an exemption.
+    Exemption,
 }
 
 /// A service to use instead.
@@ -173,7 +194,7 @@ impl Policy {
         let operator = operator.and_then(|id| catalogue.operator(id));
         let rule = self.rule(decision.rule);
         let opaque = (subject.opaque != Opaque::None).then(|| subject.opaque.name().to_owned());
-        let counterfactuals = counterfactual::find(self, subject, &dossier, decision);
+        let counterfactuals = counterfactual::find(self, subject, &dossier.profile, decision);
         Explanation {
             zone: self.zone_name(subject.zone).to_owned(),
             destination: facts.destination,
@@ -213,17 +234,23 @@ impl Policy {
 
     /// What a rule, or what else decided, says of itself.
     #[must_use]
-    pub fn title(&self, number: u16) -> String {
+    pub fn title(&self, number: u16) -> Text {
         use octroi_abi::rules::{RULE_CONTROL, RULE_DEFAULT, RULE_GATEWAY, RULE_OPAQUE};
         match number {
-            RULE_DEFAULT => "No rule matched: the policy's default".to_owned(),
-            RULE_OPAQUE => "The policy's word for traffic that hides where it goes".to_owned(),
-            RULE_CONTROL => "The link's own traffic".to_owned(),
-            RULE_GATEWAY => "To or from the gateway itself".to_owned(),
-            _ => self
-                .rule(number)
-                .map(|rule| rule.title.clone())
-                .unwrap_or_default(),
+            RULE_DEFAULT => Text::new(
+                "No rule matched: the policy's default",
+                "Aucune règle ne s'applique : verdict par défaut de la politique",
+            ),
+            RULE_OPAQUE => Text::new(
+                "The policy's word for traffic that hides where it goes",
+                "Verdict de la politique pour le trafic qui cache sa destination",
+            ),
+            RULE_CONTROL => Text::new("The link's own traffic", "Trafic propre au lien"),
+            RULE_GATEWAY => Text::new(
+                "To or from the gateway itself",
+                "Vers la passerelle elle-même, ou depuis elle",
+            ),
+            _ => Text::verbatim(self.rule(number).map_or("", |rule| &rule.title)),
         }
     }
 
@@ -239,7 +266,7 @@ impl Policy {
             let matched = failed.is_none();
             steps.push(RuleStep {
                 rule: rule.id.clone(),
-                title: rule.title.clone(),
+                title: Text::verbatim(&*rule.title),
                 matched,
                 reason: match failed {
                     Some(condition) => reason::why_not(condition, facts, self),
@@ -257,21 +284,34 @@ impl Policy {
                 rule: "default".to_owned(),
                 title: self.title(octroi_abi::rules::RULE_DEFAULT),
                 matched: true,
-                reason: format!("no rule before it decided: {verdict}"),
+                reason: Text::new(
+                    format!("no rule before it decided: {verdict}"),
+                    format!("aucune règle précédente n'a tranché : {verdict}"),
+                ),
             });
         }
         if facts.subject.opaque != Opaque::None {
             let kind = facts.subject.opaque;
             let stricter = decision.rule == octroi_abi::rules::RULE_OPAQUE;
             let verdict = self.opaque_verdict(kind).name();
-            let relation = if stricter { "stricter" } else { "not stricter" };
+            let (relation, relation_fr) = if stricter {
+                ("stricter", "ce qui est plus strict")
+            } else {
+                ("not stricter", "ce qui n'est pas plus strict")
+            };
             steps.push(RuleStep {
                 rule: "opaque".to_owned(),
                 title: self.title(octroi_abi::rules::RULE_OPAQUE),
                 matched: stricter,
-                reason: format!(
-                    "for {} the policy says {verdict}, which is {relation}",
-                    kind.name()
+                reason: Text::new(
+                    format!(
+                        "for {} the policy says {verdict}, which is {relation}",
+                        kind.name()
+                    ),
+                    format!(
+                        "pour {} la politique dit {verdict}, {relation_fr}",
+                        kind.name()
+                    ),
                 ),
             });
         }
@@ -284,8 +324,8 @@ fn law_lines(profile: &Profile, catalogue: &Catalogue) -> Vec<LawLine> {
     laws.filter_map(|id| catalogue.law(id))
         .map(|law| LawLine {
             id: law.id.to_string(),
-            name: law.name.get(Language::En).to_owned(),
-            sentence: law.sentence.get(Language::En).to_owned(),
+            name: law.name.clone(),
+            sentence: law.sentence.clone(),
         })
         .collect()
 }
@@ -295,7 +335,7 @@ fn basis_lines(rule: &Rule, catalogue: &Catalogue) -> Vec<BasisLine> {
     texts
         .map(|basis| BasisLine {
             id: basis.id.to_string(),
-            title: basis.title.get(Language::En).to_owned(),
+            title: basis.title.clone(),
             date: Some(basis.date),
         })
         .collect()

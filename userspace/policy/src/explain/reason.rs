@@ -1,5 +1,7 @@
-//! Reasons in plain words: what a condition asks, and what it found.
+//! Reasons in plain words, in English and French side by side: what a condition asks, and what it
+//! found. Ids and the words of the policy language stay as a policy writes them.
 
+use octroi_geo_db::catalogue::Text;
 use octroi_geo_db::profile::HostingConfidence;
 
 use crate::condition::Condition;
@@ -9,108 +11,123 @@ use crate::sets::ZoneSet;
 use crate::subject::Facts;
 
 /// Why a rule matched: its conditions and the facts that met them.
-pub(super) fn why(rule: &Rule, facts: &Facts<'_>, policy: &Policy) -> String {
+pub(super) fn why(rule: &Rule, facts: &Facts<'_>, policy: &Policy) -> Text {
     if rule.conditions.is_empty() {
-        return "it asks nothing".to_owned();
+        return Text::new("it asks nothing", "elle ne demande rien");
     }
-    let met = rule.conditions.iter().map(|condition| {
-        let (noun, found) = fact(condition, facts, policy);
-        match found {
-            Some(found) => format!("{noun} is {found}"),
-            None => format!("{noun} is as asked"),
-        }
-    });
-    met.collect::<Vec<_>>().join(", ")
+    let met: Vec<Text> = rule
+        .conditions
+        .iter()
+        .map(|condition| {
+            let (noun, found) = fact(condition, facts, policy);
+            match found {
+                Some(found) => Text::new(
+                    format!("{} is {}", noun.en, found.en),
+                    format!("{} : {}", noun.fr, found.fr),
+                ),
+                None => Text::new(
+                    format!("{} is as asked", noun.en),
+                    format!("{} : comme demandé", noun.fr),
+                ),
+            }
+        })
+        .collect();
+    let join = |pick: fn(&Text) -> &str, between: &str| {
+        met.iter().map(pick).collect::<Vec<_>>().join(between)
+    };
+    Text::new(join(|text| &text.en, ", "), join(|text| &text.fr, " ; "))
 }
 
 /// Why a condition failed.
-pub(super) fn why_not(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> String {
+pub(super) fn why_not(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> Text {
     let (noun, found) = fact(condition, facts, policy);
-    let found = found.unwrap_or_else(|| "not known".to_owned());
+    let found = found.unwrap_or_else(|| Text::new("not known", "information inconnue"));
     let asked = asked(condition, policy);
-    format!("{noun} is {found}, the rule asks for {asked}")
+    Text::new(
+        format!(
+            "{} is {}, the rule asks for {}",
+            noun.en, found.en, asked.en
+        ),
+        format!("{} : {} ; la règle demande {}", noun.fr, found.fr, asked.fr),
+    )
 }
 
 /// What a condition looks at, and what is there.
-fn fact(
-    condition: &Condition,
-    facts: &Facts<'_>,
-    policy: &Policy,
-) -> (&'static str, Option<String>) {
+fn fact(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> (Text, Option<Text>) {
+    (noun(condition), found(condition, facts, policy))
+}
+
+fn noun(condition: &Condition) -> Text {
+    let (en, fr) = match condition {
+        Condition::From(_) => ("zone of the source", "zone de la source"),
+        Condition::Protocol(_) => ("protocol", "protocole"),
+        Condition::Ports(_) => ("destination port", "port de destination"),
+        Condition::Special(_) => ("special use", "usage spécial"),
+        Condition::Confidence(_) => ("hosting confidence", "certitude de l'hébergement"),
+        Condition::ControlBasis(_) => ("basis of control", "fondement du contrôle"),
+        Condition::Reach(_) => ("reach of foreign law", "portée du droit étranger"),
+        Condition::Hosting(_) => ("hosting country", "pays d'hébergement"),
+        Condition::Control(_) => ("country of control", "pays de contrôle"),
+        Condition::Operator(_) => ("operator", "opérateur"),
+        Condition::Laws(_) => (
+            "law that reaches the operator",
+            "loi qui atteint l'opérateur",
+        ),
+        Condition::Service(_) => ("service", "service"),
+        Condition::Category(_) => ("category of service", "catégorie de service"),
+        Condition::Sovereign(_) => ("sovereignty of the service", "souveraineté du service"),
+        Condition::Qualification(_) => ("qualification", "qualification"),
+        Condition::Asn(_) => ("AS", "système autonome"),
+        Condition::Prefix(_) => ("destination", "destination"),
+        Condition::To(_) => ("zone of the destination", "zone de la destination"),
+        Condition::Name(_) => ("name", "nom"),
+    };
+    Text::new(en, fr)
+}
+
+fn found(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> Option<Text> {
     let subject = facts.subject;
     let profile = subject.profile;
     let control = &profile.control;
+    let word = |word: &str| Some(Text::verbatim(word));
     match condition {
-        Condition::From(_) => {
-            let zone = policy.zone_name(subject.zone);
-            ("zone of the source", Some(zone.to_owned()))
-        }
-        Condition::Protocol(_) => ("protocol", Some(protocol_name(subject.protocol))),
-        Condition::Ports(_) => {
-            let port = (subject.port != 0).then(|| subject.port.to_string());
-            (
-                "destination port",
-                Some(port.unwrap_or_else(|| "none".to_owned())),
-            )
-        }
+        Condition::From(_) => Some(zone_name(policy, subject.zone)),
+        Condition::Protocol(_) => word(&protocol_name(subject.protocol)),
+        Condition::Ports(_) if subject.port == 0 => Some(none()),
+        Condition::Ports(_) => word(&subject.port.to_string()),
         Condition::Special(_) => {
-            let special = profile.special.map_or("none", |used| used.name());
-            ("special use", Some(special.to_owned()))
+            let special = profile.special;
+            Some(special.map_or_else(none, |used| Text::verbatim(used.name())))
         }
-        Condition::Confidence(_) => {
-            let confidence = profile.hosting.confidence.name();
-            ("hosting confidence", Some(confidence.to_owned()))
-        }
-        Condition::ControlBasis(_) => ("basis of control", Some(control.basis.name().to_owned())),
-        Condition::Reach(_) => (
-            "reach of foreign law",
-            Some(control.reach.name().to_owned()),
-        ),
-        Condition::Hosting(_) => {
-            let country = profile.hosting.country.map(|country| country.to_string());
-            let none = || match profile.hosting.confidence {
-                HostingConfidence::Anycast => Some("none (anycast)".to_owned()),
-                _ => None,
-            };
-            ("hosting country", country.or_else(none))
-        }
-        Condition::Control(_) => {
-            let country = control.country.map(|country| country.to_string());
-            ("country of control", country)
-        }
-        Condition::Operator(_) => ("operator", control.operator.as_deref().map(str::to_owned)),
-        Condition::Laws(_) => {
-            let laws = facts.laws_known().then(|| listed(control.laws.iter()));
-            ("law that reaches the operator", laws)
-        }
-        Condition::Service(_) => ("service", profile.service.as_deref().map(str::to_owned)),
-        Condition::Category(_) => {
-            let category = facts
-                .service()
-                .map(|service| service.category.name().to_owned());
-            ("category of service", category)
-        }
-        Condition::Sovereign(_) => {
-            let sovereign = facts.service().map(|service| service.sovereign.to_string());
-            ("sovereignty of the service", sovereign)
-        }
+        Condition::Confidence(_) => word(profile.hosting.confidence.name()),
+        Condition::ControlBasis(_) => word(control.basis.name()),
+        Condition::Reach(_) => word(control.reach.name()),
+        Condition::Hosting(_) => match (profile.hosting.country, profile.hosting.confidence) {
+            (Some(country), _) => word(country.as_str()),
+            (None, HostingConfidence::Anycast) => {
+                Some(Text::new("none (anycast)", "aucun (anycast)"))
+            }
+            _ => None,
+        },
+        Condition::Control(_) => word(control.country?.as_str()),
+        Condition::Operator(_) => word(control.operator.as_deref()?),
+        Condition::Laws(_) => facts.laws_known().then(|| listed(control.laws.iter())),
+        Condition::Service(_) => word(profile.service.as_deref()?),
+        Condition::Category(_) => word(facts.service()?.category.name()),
+        Condition::Sovereign(_) => Some(yes_no(facts.service()?.sovereign)),
         Condition::Qualification(_) => {
-            let held = facts.qualifications();
             let known = profile.service.is_some() || !profile.qualifications.is_empty();
-            ("qualification", known.then(|| listed(held)))
+            known.then(|| listed(facts.qualifications()))
         }
-        Condition::Asn(_) => ("AS", subject.asn.map(|asn| asn.to_string())),
-        Condition::Prefix(_) => ("destination", Some(facts.destination.to_string())),
-        Condition::To(_) => {
-            let zone = policy.zone_name(facts.destination_zone());
-            ("zone of the destination", Some(zone.to_owned()))
-        }
-        Condition::Name(_) => ("name", subject.name.map(str::to_owned)),
+        Condition::Asn(_) => word(&subject.asn?.to_string()),
+        Condition::Prefix(_) => word(&facts.destination.to_string()),
+        Condition::To(_) => Some(zone_name(policy, facts.destination_zone())),
+        Condition::Name(_) => word(subject.name?),
     }
 }
 
 /// What a condition asks for, as a policy would write it.
-pub(crate) fn asked(condition: &Condition, policy: &Policy) -> String {
+pub(crate) fn asked(condition: &Condition, policy: &Policy) -> Text {
     match condition {
         Condition::From(zones) | Condition::To(zones) => zone_names(*zones, policy),
         Condition::Protocol(protocols) => {
@@ -131,28 +148,49 @@ pub(crate) fn asked(condition: &Condition, policy: &Policy) -> String {
         | Condition::Service(words)
         | Condition::Category(words)
         | Condition::Qualification(words) => listed(words.items()),
-        Condition::Sovereign(wanted) => wanted.to_string(),
+        Condition::Sovereign(wanted) => yes_no(*wanted),
         Condition::Asn(asns) => listed(asns.iter()),
         Condition::Prefix(prefixes) => listed(prefixes.items()),
         Condition::Name(names) => listed(names.items()),
     }
 }
 
-fn zone_names(zones: ZoneSet, policy: &Policy) -> String {
+fn zone_names(zones: ZoneSet, policy: &Policy) -> Text {
     let known = u8::try_from(policy.zones.len()).unwrap_or(u8::MAX);
     let numbers = (0..=known).filter(|&zone| zones.contains(zone));
     listed(numbers.map(|zone| policy.zone_name(zone)))
 }
 
+fn zone_name(policy: &Policy, zone: u8) -> Text {
+    if zone == 0 {
+        none()
+    } else {
+        Text::verbatim(policy.zone_name(zone))
+    }
+}
+
+fn none() -> Text {
+    Text::new("none", "aucun")
+}
+
+/// A flag as the policy language writes it, in French as people say it.
+fn yes_no(flag: bool) -> Text {
+    Text::new(flag.to_string(), if flag { "oui" } else { "non" })
+}
+
 /// Up to eight items, separated by commas.
-fn listed(items: impl IntoIterator<Item = impl ToString>) -> String {
+fn listed(items: impl IntoIterator<Item = impl ToString>) -> Text {
     const SHOWN: usize = 8;
     let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
     match items.get(..SHOWN) {
-        _ if items.is_empty() => "none".to_owned(),
+        _ if items.is_empty() => none(),
         Some(shown) if items.len() > SHOWN => {
-            format!("{} and {} more", shown.join(", "), items.len() - SHOWN)
+            let (shown, more) = (shown.join(", "), items.len() - SHOWN);
+            Text::new(
+                format!("{shown} and {more} more"),
+                format!("{shown} et {more} de plus"),
+            )
         }
-        _ => items.join(", "),
+        _ => Text::verbatim(items.join(", ")),
     }
 }
