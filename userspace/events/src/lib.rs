@@ -32,8 +32,8 @@ pub use model::{
 };
 pub use notice::{Level, Notice, NoticeKind};
 pub use residency::{
-    Alternative, BasisLine, Counterfactual, Embedded, Evidence, LawLine, Residency, RuleStep,
-    Shadow,
+    Alternative, AxisTrust, BasisLine, Counterfactual, Embedded, Evidence, LawLine, Residency,
+    RuleStep, Shadow, Trust,
 };
 pub use stats::{Counters, DirectionCounters, Named, SinkStatus, Stats};
 

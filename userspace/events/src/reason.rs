@@ -5,17 +5,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use octroi_geo_db::atlas::embedded_v4;
+use octroi_geo_db::atlas::{Confidence, embedded_v4};
 use octroi_geo_db::catalogue::{Language, Text};
 use octroi_geo_db::profile::{HostingConfidence, Profile, Qualification};
-use octroi_geo_db::{Atlas, Axis, Catalogue, Claim};
+use octroi_geo_db::{Atlas, Axis, Catalogue, Claim, Dossier};
 use octroi_policy::{Explanation, Verdict};
 
 use crate::class::{CatalogueOn, ResidencyClass};
 use crate::model::SCHEMA;
 use crate::residency::{
-    Alternative, BasisLine, Counterfactual, Embedded, Evidence, LawLine, Residency, RuleStep,
-    Shadow,
+    Alternative, AxisTrust, BasisLine, Counterfactual, Embedded, Evidence, LawLine, Residency,
+    RuleStep, Shadow, Trust,
 };
 
 /// Claims of each sort that an object carries: an atlas can hold dozens for one address.
@@ -77,6 +77,7 @@ impl Residency {
             embedded: embedded(explanation.dossier.address, atlas, &regions).map(Box::new),
             opaque: explanation.opaque.as_deref().map(Arc::from),
 
+            trust: Some(Box::new(trust(dossier, language))),
             evidence,
             conflicts,
 
@@ -205,6 +206,18 @@ fn weigh(
     agreeing.truncate(MOST_CLAIMS);
     contradicting.truncate(MOST_CLAIMS);
     (agreeing, contradicting)
+}
+
+fn trust(dossier: &Dossier, language: Language) -> Trust {
+    let axis = |confidence: &Confidence| AxisTrust {
+        level: confidence.level,
+        reason: text(confidence.reason.get(language)),
+    };
+    Trust {
+        hosting: axis(&dossier.confidence.hosting),
+        control: axis(&dossier.confidence.control),
+        qualification: axis(&dossier.confidence.qualification),
+    }
 }
 
 /// What is known of the address inside a transition address.

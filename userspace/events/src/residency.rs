@@ -42,6 +42,26 @@ pub struct Evidence {
     pub newer: bool,
 }
 
+/// How far one axis can be trusted. Policies decide on the values, never on this.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct AxisTrust {
+    /// `high`, `medium`, `low`, `none`.
+    pub level: octroi_geo_db::atlas::Level,
+    /// Why.
+    pub reason: Arc<str>,
+}
+
+/// How far each axis can be trusted, by the rule of `docs/atlas.md`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trust {
+    /// Where it stands.
+    pub hosting: AxisTrust,
+    /// Whose law reaches it.
+    pub control: AxisTrust,
+    /// What it is qualified for.
+    pub qualification: AxisTrust,
+}
+
 /// Whether a flag is clear: clear flags are left out.
 #[expect(
     clippy::trivially_copy_pass_by_ref,
@@ -239,6 +259,9 @@ pub struct Residency {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opaque: Option<Arc<str>>,
 
+    /// How far each axis of the address can be trusted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<Box<Trust>>,
     /// Statements that agree with the profile.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,

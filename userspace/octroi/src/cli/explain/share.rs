@@ -29,7 +29,7 @@ pub(super) struct Shares {
     /// Number of its addresses.
     pub(super) addresses: Count,
     /// Largest first; their addresses add up to those of the prefix.
-    pub(super) shares: Vec<Share>,
+    pub(super) inside: Vec<Share>,
 }
 
 /// Addresses of one profile and verdict.
@@ -179,7 +179,7 @@ pub(super) fn named(desk: &Desk, prefix: IpNet, name: Option<&str>) -> Shares {
         prefix,
         name: name.map(str::to_owned),
         addresses: total,
-        shares,
+        inside: shares,
     }
 }
 
@@ -310,14 +310,14 @@ pub(super) fn sum(shares: &[Share]) -> Count {
 /// Rows of shares, at most `told`; the rest in one sum.
 pub(super) fn rows(desk: &Desk, shares: &Shares, told: usize, page: &mut Page) {
     let language = desk.language;
-    let shown = shares.shares.iter().take(told);
+    let shown = shares.inside.iter().take(told);
     for share in shown {
         page.item(
             &percent(share.addresses, shares.addresses, language),
             &words::share(share, desk),
         );
     }
-    let rest = shares.shares.get(told..).unwrap_or_default();
+    let rest = shares.inside.get(told..).unwrap_or_default();
     if !rest.is_empty() {
         let sum = sum(rest);
         page.item(

@@ -131,6 +131,7 @@ pub(super) enum Phrase {
     NoPrefixes,
     KnownLogger,
     DualUse,
+    NoProof,
     AsTold,
     Today,
     Differences,
@@ -164,6 +165,10 @@ impl Phrase {
             Self::DualUse => (
                 "lawful uses exist as well: flag rather than stop",
                 "des usages licites existent aussi : signaler plutôt qu'arrêter",
+            ),
+            Self::NoProof => (
+                "a suspicion for a reader, no proof",
+                "un soupçon pour le lecteur, pas une preuve",
             ),
             Self::AsTold => ("as it was told then", "tel que constaté à l'époque"),
             Self::Today => (

@@ -145,11 +145,11 @@ impl Search<'_> {
                 }
             }
         }
-        let changed = Subject {
+        let subject = Subject {
             profile: &profile,
             ..subject
         };
-        self.policy.evaluate(&changed).verdict
+        self.policy.evaluate(&subject).verdict
     }
 
     /// All changes of the smallest number of facts that turn the verdict round.
