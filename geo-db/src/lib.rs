@@ -7,6 +7,7 @@
 //! says what is, never what is allowed) and on the kernel.
 
 pub mod atlas;
+pub mod audit;
 pub mod build;
 pub mod catalogue;
 pub mod compare;

@@ -40,9 +40,11 @@ use ipnet::IpNet;
 
 pub use self::dossier::{Axis, Claim, Confidence, Confidences, Dossier, Level};
 pub use self::error::AtlasError;
+pub(crate) use self::facts::own_word;
 pub use self::kernel::KernelTables;
 pub use self::layers::{AsInfo, AtlasMeta, Layers, SourceInfo, SourceRole};
 pub(crate) use self::prefix::{PrefixSet, split};
+pub(crate) use self::regions::{RegionSays, Regions};
 pub use self::special::embedded_v4;
 
 use self::container::Container;
@@ -51,7 +53,6 @@ use self::index::Index;
 use self::join::Joined;
 use self::names::Names;
 use self::range::{Address, Partition};
-use self::regions::Regions;
 use self::special::SpecialRow;
 use self::spell::Classes;
 use crate::catalogue::Catalogue;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::civil::Date;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use self::side::Side;
 
@@ -22,7 +22,7 @@ use crate::Atlas;
 use crate::profile::{CountryCode, HostingConfidence, Profile, Reach};
 
 /// An amount of address space.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Space {
     /// IPv4 addresses.
     pub v4_addresses: u64,

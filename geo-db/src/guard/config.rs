@@ -109,13 +109,48 @@ impl Default for GuardsConfig {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{key}: {what}")]
 pub struct GuardError {
-    /// The key.
+    /// The key, or file, line and column.
     pub key: String,
     /// What is wrong and what is expected.
     pub what: String,
 }
 
+/// The part of a declaration of sources that is about guards.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(default)]
+    guards: GuardsConfig,
+    #[serde(default)]
+    sentinel: Vec<Sentinel>,
+}
+
 impl Guards {
+    /// Reads `[guards]` and `[[sentinel]]` of the declaration of sources `file`. `sources` are the
+    /// ids that it declares.
+    ///
+    /// # Errors
+    /// Unknown keys, wrong types, and what [`Self::new`] refuses.
+    pub fn parse(file: &str, text: &str, sources: &[&str]) -> Result<Self, GuardError> {
+        let written: Written = toml::from_str(text).map_err(|error| {
+            let offset = error.span().map_or(0, |span| span.start);
+            let before = text.get(..offset).unwrap_or_default();
+            let line = before.matches('\n').count() + 1;
+            let column = before
+                .rsplit('\n')
+                .next()
+                .map_or(0, |rest| rest.chars().count())
+                + 1;
+            GuardError {
+                key: format!("{file}:{line}:{column}"),
+                what: error.message().to_owned(),
+            }
+        })?;
+        Self::new(written.guards, written.sentinel, sources).map_err(|error| GuardError {
+            key: format!("{file}: {}", error.key),
+            ..error
+        })
+    }
+
     /// Puts bounds and sentinels together. `sources` are the ids that are declared.
     ///
     /// # Errors

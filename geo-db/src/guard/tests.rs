@@ -22,21 +22,13 @@ fn today() -> Date {
 }
 
 fn refusals(text: &str) -> Vec<Refusal> {
-    #[derive(serde::Deserialize)]
-    struct Written {
-        #[serde(default)]
-        guards: GuardsConfig,
-        #[serde(default)]
-        sentinel: Vec<Sentinel>,
-    }
-    let written: Written = toml::from_str(text).expect(text);
     let ids: Vec<&str> = embedded()
         .meta()
         .sources
         .iter()
         .map(|s| s.id.as_str())
         .collect();
-    let guards = Guards::new(written.guards, written.sentinel, &ids).expect(text);
+    let guards = Guards::parse("sources.toml", text, &ids).expect(text);
     guards
         .check(Some(embedded()), embedded(), today())
         .err()
@@ -193,4 +185,22 @@ fn guards_that_cannot_work_are_refused() {
         assert!(error.to_string().starts_with(says), "{error}");
     }
     assert!(Guards::new(bounds(), vec![expecting], &[]).is_ok());
+}
+
+#[test]
+fn a_wrong_key_is_told_with_its_place() {
+    let error = Guards::parse("sources.toml", "[guards]\nmax_shrimp = 0.1\n", &[]);
+    let error = error.expect_err("there is no such key").to_string();
+    assert!(
+        error.starts_with("sources.toml:2:1: unknown field `max_shrimp`"),
+        "{error}"
+    );
+    let text = "[[source]]\nid = \"x\"\n[guards]\nmax_shrink = 2.0\n";
+    let error = Guards::parse("sources.toml", text, &[])
+        .expect_err("no share")
+        .to_string();
+    assert!(
+        error.starts_with("sources.toml: guards.max_shrink: 2 is no share"),
+        "{error}"
+    );
 }

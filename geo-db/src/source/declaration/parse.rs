@@ -32,6 +32,9 @@ pub(super) fn parse(file: &str, text: &str) -> Result<Declaration, SourceError> 
             remedy: "declare fewer sources",
         });
     }
+    // Read by the guards themselves, which know their keys.
+    top.table(&mut sheet, "guards");
+    top.tables(&mut sheet, "sentinel");
     top.finish(&mut sheet);
     let mut seen: HashMap<String, usize> = HashMap::new();
     let mut sources = Vec::with_capacity(tables.len());
