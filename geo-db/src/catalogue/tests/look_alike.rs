@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::embedded;
+use crate::catalogue::Likeness::{Edits, Homoglyph, Keyword, OtherEnding};
 use crate::catalogue::{Language, Likeness};
 
 const COMMON: &str = include_str!("common_domains.txt");
@@ -17,7 +18,6 @@ fn common() -> BTreeSet<&'static str> {
 #[test]
 fn look_alikes_are_suspected_with_family_distance_and_reason() {
     let catalogue = embedded();
-    use Likeness::{Edits, Homoglyph, Keyword, OtherEnding};
     let cases = [
         ("grabify.lol", "grabify", 0, OtherEnding),
         ("www.grabify.co.uk", "grabify", 0, OtherEnding),
