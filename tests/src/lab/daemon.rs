@@ -86,9 +86,17 @@ impl Daemon {
     /// # Errors
     /// It is not built, ends, or does not answer in time; the error quotes its log.
     pub fn start(lab: &Lab, policy: &str) -> Result<Self> {
+        Self::start_with(lab, policy, "")
+    }
+
+    /// Starts the daemon under a policy and with more tables at the end of its configuration.
+    ///
+    /// # Errors
+    /// See [`Daemon::start`].
+    pub fn start_with(lab: &Lab, policy: &str, tables: &str) -> Result<Self> {
         let files = Files::of(lab);
         super::write(&files.policy, policy)?;
-        Self::start_again(lab)
+        Self::launch(lab, tables)
     }
 
     /// Starts the daemon with the files that are there: after a crash, or an upgrade.
@@ -96,8 +104,13 @@ impl Daemon {
     /// # Errors
     /// See [`Daemon::start`].
     pub fn start_again(lab: &Lab) -> Result<Self> {
+        Self::launch(lab, "")
+    }
+
+    fn launch(lab: &Lab, tables: &str) -> Result<Self> {
         let files = Files::of(lab);
-        super::write(&files.config, &files.config_text())?;
+        let config = format!("{}\n{tables}", files.config_text());
+        super::write(&files.config, &config)?;
         let log = File::options()
             .create(true)
             .append(true)
@@ -204,6 +217,14 @@ impl Daemon {
     /// The daemon is gone.
     pub fn reload(&self) -> Result<()> {
         self.process.signal(Signal::SIGHUP)
+    }
+
+    /// Asks the daemon to update its atlas now (SIGUSR1).
+    ///
+    /// # Errors
+    /// The daemon is gone.
+    pub fn update(&self) -> Result<()> {
+        self.process.signal(Signal::SIGUSR1)
     }
 
     /// Every JSON line the daemon has written to its event file.

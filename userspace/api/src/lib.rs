@@ -27,8 +27,8 @@ pub use rows::{
 };
 pub use server::{Handler, Server, ServerError, ServerOptions};
 pub use status::{
-    AtlasStatus, Health, InterfaceStatus, PolicyCheck, PolicyStatus, PolicyView, RuleView,
-    SourceStatus, StatusReport, ZoneView,
+    AtlasStatus, AtlasUpdate, Health, InterfaceStatus, PolicyCheck, PolicyStatus, PolicyView,
+    RuleView, SourceStatus, StatusReport, ZoneView,
 };
 pub use watch::{Watch, WatchEvent, Watcher, retry_delay};
 pub use wire::{

@@ -118,12 +118,38 @@ pub struct AtlasStatus {
     pub built: Date,
     /// Days since then.
     pub age_days: u32,
+    /// Days after which that is a problem.
+    #[serde(default)]
+    pub max_age_days: u32,
+    /// The file it was read from; `None`: the one inside the binary.
+    #[serde(default)]
+    pub file: Option<String>,
+    /// The trusted comment of its signature; `None`: no signature is asked for.
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// The last update of it by this daemon.
+    #[serde(default)]
+    pub update: Option<AtlasUpdate>,
     /// Date of the catalogue.
     pub catalogue: Date,
     /// Distinct profiles.
     pub classes: u32,
     /// What it was built from.
     pub sources: Vec<SourceStatus>,
+}
+
+/// What became of an update of the atlas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtlasUpdate {
+    /// When it ended.
+    pub time: Timestamp,
+    /// `updated`, `unchanged`, `refused` or `failed`.
+    pub outcome: String,
+    /// One sentence for people.
+    pub message: String,
+    /// The sources whose new data was not taken, and what guards have against it: each with what
+    /// is wrong and the remedy.
+    pub problems: Vec<String>,
 }
 
 /// One source of the atlas.

@@ -29,8 +29,10 @@ pub enum NoticeKind {
     PolicyRefused,
     /// An atlas is in use.
     AtlasApplied,
-    /// An atlas was refused; the old one stays.
+    /// An atlas, or new data for one, was refused; the old one stays.
     AtlasRefused,
+    /// The atlas's data is older than allowed.
+    AtlasOld,
     /// An inside interface vanished.
     InterfaceLost,
     /// An inside interface is guarded (again).
@@ -47,13 +49,14 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Started,
         Self::Stopping,
         Self::PolicyApplied,
         Self::PolicyRefused,
         Self::AtlasApplied,
         Self::AtlasRefused,
+        Self::AtlasOld,
         Self::InterfaceLost,
         Self::InterfaceAttached,
         Self::Detached,
@@ -72,6 +75,7 @@ impl NoticeKind {
             Self::PolicyRefused => "policy_refused",
             Self::AtlasApplied => "atlas_applied",
             Self::AtlasRefused => "atlas_refused",
+            Self::AtlasOld => "atlas_old",
             Self::InterfaceLost => "interface_lost",
             Self::InterfaceAttached => "interface_attached",
             Self::Detached => "detached",
@@ -91,7 +95,9 @@ impl NoticeKind {
             | Self::AtlasApplied
             | Self::InterfaceAttached
             | Self::SinkRecovered => Level::Info,
-            Self::Detached | Self::InterfaceLost | Self::EventsLost => Level::Warning,
+            Self::AtlasOld | Self::Detached | Self::InterfaceLost | Self::EventsLost => {
+                Level::Warning
+            }
             Self::PolicyRefused | Self::AtlasRefused | Self::SinkFailed => Level::Error,
         }
     }

@@ -20,8 +20,9 @@ pub(crate) struct Config {
     pub(crate) xdp_mode: XdpMode,
     /// A policy file (relative to the configuration file), or the name of a preset.
     pub(crate) policy: String,
-    /// An atlas file; the one inside the binary when absent.
-    pub(crate) atlas: Option<PathBuf>,
+    /// The atlas.
+    #[serde(default)]
+    pub(crate) atlas: AtlasConfig,
     /// Directory of the pins, on a bpf file system.
     #[serde(default = "default_pin_root")]
     pub(crate) pin_root: PathBuf,
@@ -52,6 +53,61 @@ pub(crate) enum XdpMode {
     Native,
     /// In the kernel's generic path: slower, and only by the administrator's word.
     Generic,
+}
+
+/// The atlas: which file, who signs it, how it is kept new.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct AtlasConfig {
+    /// An atlas file; the one inside the binary when absent.
+    pub(crate) file: Option<PathBuf>,
+    /// The file must be signed: a minisign public key, its line or a file with it.
+    pub(crate) public_key: Option<String>,
+    /// The declaration of sources from which this gateway makes `file` itself.
+    pub(crate) sources: Option<PathBuf>,
+    /// Directory of packages that the declaration names; its own directory when absent.
+    pub(crate) packages: Option<PathBuf>,
+    /// Directory of fetched files; `sources` beside `file` when absent.
+    pub(crate) cache: Option<PathBuf>,
+    /// Hours between two updates. 0: only when asked (SIGUSR1).
+    pub(crate) update_every_h: u32,
+    /// Seconds of silence after which a server is left.
+    pub(crate) timeout_s: u64,
+    /// Data older than this is a problem to tell, days.
+    pub(crate) max_age_d: u32,
+}
+
+impl Default for AtlasConfig {
+    fn default() -> Self {
+        Self {
+            file: None,
+            public_key: None,
+            sources: None,
+            packages: None,
+            cache: None,
+            update_every_h: 24,
+            timeout_s: 30,
+            max_age_d: 180,
+        }
+    }
+}
+
+impl AtlasConfig {
+    /// Why it cannot work.
+    fn problem(&self) -> Option<&'static str> {
+        if self.file.is_none() && (self.public_key.is_some() || self.sources.is_some()) {
+            Some("`atlas.public_key` and `atlas.sources` are about `atlas.file`: name the file")
+        } else if self.public_key.is_some() && self.sources.is_some() {
+            Some(
+                "`atlas.public_key` and `atlas.sources` exclude each other: nobody signs what this \
+                 gateway builds itself (build and sign it elsewhere, or leave the key out)",
+            )
+        } else if !(1..=3_600).contains(&self.timeout_s) {
+            Some("`atlas.timeout_s` is not within 1 to 3600 seconds")
+        } else {
+            None
+        }
+    }
 }
 
 /// Event streams.
@@ -224,11 +280,27 @@ impl Config {
         if config.events.stats_interval_s == 0 {
             return refuse("`events.stats_interval_s` is 0: give at least 1 second");
         }
-        for path in [&mut config.atlas, &mut config.events.eve]
-            .into_iter()
-            .flatten()
+        if let Some(problem) = config.atlas.problem() {
+            return refuse(problem);
+        }
+        let atlas = &mut config.atlas;
+        for path in [
+            &mut atlas.file,
+            &mut atlas.sources,
+            &mut atlas.packages,
+            &mut atlas.cache,
+            &mut config.events.eve,
+        ]
+        .into_iter()
+        .flatten()
         {
             *path = directory.join(&*path);
+        }
+        if let Some(key) = &mut atlas.public_key
+            && crate::geo_db::signature::read_key(key).is_err()
+        {
+            // Not the key itself: a file with it.
+            *key = directory.join(&*key).to_string_lossy().into_owned();
         }
         if octroi_policy::Policy::preset(&config.policy).is_none() {
             config.policy = directory
@@ -292,5 +364,37 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("`interfaces` is empty"), "{message}");
+    }
+
+    #[test]
+    fn the_atlas_is_a_table_whose_keys_must_fit_together() {
+        let base = "interfaces = [\"lan0\"]\npolicy = \"observe\"\n";
+        let config = parse(&format!(
+            "{base}[atlas]\nfile = \"a\"\nsources = \"s.toml\"\n"
+        ));
+        let atlas = config.unwrap().atlas;
+        assert_eq!(atlas.file.as_deref(), Some(Path::new("/etc/octroi/a")));
+        assert_eq!(
+            atlas.sources.as_deref(),
+            Some(Path::new("/etc/octroi/s.toml"))
+        );
+        let config = parse(&format!(
+            "{base}[atlas]\nfile = \"a\"\npublic_key = \"k.pub\"\n"
+        ));
+        let key = config.unwrap().atlas.public_key;
+        assert_eq!(key.as_deref(), Some("/etc/octroi/k.pub"));
+        for (table, says) in [
+            ("sources = \"s.toml\"", "name the file"),
+            ("public_key = \"RW\"", "name the file"),
+            (
+                "file = \"a\"\nsources = \"s\"\npublic_key = \"k\"",
+                "exclude each other",
+            ),
+            ("timeout_s = 0", "1 to 3600"),
+            ("path = \"a\"", "unknown field `path`"),
+        ] {
+            let error = parse(&format!("{base}[atlas]\n{table}\n")).unwrap_err();
+            assert!(error.to_string().contains(says), "{error}");
+        }
     }
 }

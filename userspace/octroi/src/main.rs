@@ -8,6 +8,7 @@ mod analyze;
 mod cli;
 mod config;
 mod daemon;
+mod geo_db;
 mod judge;
 mod logging;
 

@@ -104,6 +104,10 @@ pub(crate) fn status(flows: u64, lost: u64) -> api::StatusReport {
             version: "2026.11.20".to_owned(),
             built: date("2026-11-20"),
             age_days: 1,
+            max_age_days: 180,
+            file: None,
+            signature: None,
+            update: None,
             catalogue: date("2026-11-01"),
             classes: 1_812,
             sources: vec![api::SourceStatus {

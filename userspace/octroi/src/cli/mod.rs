@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Check, show or apply a policy.
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Build, look into, compare and update the atlas. Needs no daemon.
+    #[command(subcommand)]
+    GeoDb(crate::geo_db::GeoDbCommand),
     /// Take the programs off every interface and remove all pins: the gate stands open afterwards.
     Detach(DetachArguments),
 }
@@ -256,6 +259,7 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Explain(explain) => explain::run(&explain),
         Command::Analyze(analyze) => crate::analyze::run(&analyze),
         Command::Policy(policy) => policy::run(policy),
+        Command::GeoDb(command) => crate::geo_db::run(&command),
         Command::Detach(detach) => detach::run(&detach),
     }
 }

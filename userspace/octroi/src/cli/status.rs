@@ -78,10 +78,24 @@ fn render(report: &StatusReport) -> String {
     line(
         "atlas",
         format!(
-            "{}  {} days old  {} classes  catalogue of {}",
-            atlas.version, atlas.age_days, atlas.classes, atlas.catalogue
+            "{}  {} days old  {} classes  catalogue of {}  {}  ({})",
+            atlas.version,
+            atlas.age_days,
+            atlas.classes,
+            atlas.catalogue,
+            match &atlas.signature {
+                Some(comment) => format!("signed: {comment}"),
+                None => "no signature asked for".to_owned(),
+            },
+            atlas.file.as_deref().unwrap_or("inside the binary")
         ),
     );
+    if let Some(update) = &atlas.update {
+        line(
+            "update",
+            format!("{:.0}  {}: {}", update.time, update.outcome, update.message),
+        );
+    }
     line(
         "flows",
         format!(

@@ -28,6 +28,11 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Has it no row?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+
     /// The text, a line feed after each row.
     pub(crate) fn render(&self) -> String {
         let columns = self.right.len();

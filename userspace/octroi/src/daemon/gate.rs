@@ -14,9 +14,10 @@ use octroi_api::InterfaceStatus;
 use octroi_datapath::{Datapath, EventRing, LoadOptions, SampleRing, XdpMode};
 use octroi_events::{Notice, NoticeKind, Origin};
 use octroi_policy::Policy;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tracing::info;
 
+use super::atlas::AtlasState;
 use super::engine::Engine;
 use super::interfaces;
 use super::tell::Teller;
@@ -33,9 +34,12 @@ pub(super) struct Gate {
     pub(super) started: Timestamp,
     /// Set when the daemon is to stop.
     pub(super) stop: watch::Sender<bool>,
+    /// Told when the atlas is to be updated at once.
+    pub(super) update_now: Notify,
     datapath: RwLock<Datapath>,
     engine: Mutex<Engine>,
     guarded: Mutex<Vec<Guarded>>,
+    atlas: Mutex<AtlasState>,
 }
 
 /// The rings of the kernel, for the tasks that drain them.
@@ -76,7 +80,7 @@ impl Gate {
         let mut teller = Teller::open(&config.events, &origin)?;
         let progress = Progress::start();
         progress.step("opening the atlas");
-        let atlas = judge::open_atlas(config.atlas.as_deref())?;
+        let (atlas, opened) = super::atlas::open(&config.atlas)?;
         progress.step("reading the policy");
         let (text, file) = judge::policy_text(&config.policy)?;
         let policy = Policy::parse(&text, &file, atlas.catalogue())?;
@@ -132,6 +136,8 @@ impl Gate {
             datapath: RwLock::new(datapath),
             engine: Mutex::new(engine),
             guarded: Mutex::new(guarded),
+            atlas: Mutex::new(AtlasState::of(opened)),
+            update_now: Notify::new(),
         };
         Ok((gate, rings))
     }
@@ -151,6 +157,11 @@ impl Gate {
     /// The slow path's state.
     pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where the atlas came from, and its last update. The innermost lock.
+    pub(super) fn atlas(&self) -> MutexGuard<'_, AtlasState> {
+        self.atlas.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The inside interfaces.

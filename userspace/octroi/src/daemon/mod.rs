@@ -4,6 +4,7 @@
 //! answers clients. When it dies, enforcement goes on: everything it needs again is pinned.
 
 mod alert_log;
+mod atlas;
 mod clock;
 mod engine;
 mod gate;
@@ -18,6 +19,7 @@ mod rows;
 mod serve;
 mod tell;
 mod timers;
+mod updates;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -65,8 +67,11 @@ async fn serve(config: Config) -> Result<ExitCode> {
         tokio::spawn(timers::sweep(Arc::clone(&gate))),
         tokio::spawn(timers::statistics(Arc::clone(&gate))),
         tokio::spawn(timers::interfaces(Arc::clone(&gate))),
+        tokio::spawn(updates::keep_new(Arc::clone(&gate))),
     ];
-    info!("the gate stands; SIGHUP reloads, SIGTERM stops this daemon (enforcement goes on)");
+    info!(
+        "the gate stands; SIGHUP reloads, SIGUSR1 updates the atlas, SIGTERM stops this daemon (enforcement goes on)"
+    );
     signals(&gate).await?;
     gate.stop.send_replace(true);
     for task in tasks {
@@ -104,6 +109,7 @@ fn bind(config: &Config) -> Result<Server> {
 async fn signals(gate: &Arc<Gate>) -> Result<()> {
     let mut hangup = signal(SignalKind::hangup()).context("cannot watch for SIGHUP")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot watch for SIGTERM")?;
+    let mut user = signal(SignalKind::user_defined1()).context("cannot watch for SIGUSR1")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot watch for SIGINT")?;
     let mut stop = gate.stop.subscribe();
     loop {
@@ -113,6 +119,7 @@ async fn signals(gate: &Arc<Gate>) -> Result<()> {
                 // What became of it is logged and told where it is decided.
                 tokio::task::spawn_blocking(move || gate.reload()).await?;
             }
+            _ = user.recv() => gate.update_now.notify_one(),
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = stop.wait_for(|stop| *stop) => return Ok(()),

@@ -1,4 +1,4 @@
-//! Changes while the gate stands: a policy, an atlas. All or nothing; on any error the old stays.
+//! Changes while the gate stands: a policy. All or nothing; on any error the old one stays.
 
 use std::sync::Arc;
 
@@ -16,10 +16,7 @@ impl Gate {
     /// Reads policy and atlas again and reopens the event file. Says what became of it.
     pub(super) fn reload(&self) -> String {
         self.engine().teller.reopen();
-        if let Err(refusal) = self.reload_atlas() {
-            let message = format!("the atlas was refused, the old one stays: {refusal:#}");
-            error!("{message}");
-            self.tell(NoticeKind::AtlasRefused, message.clone());
+        if let Err(message) = self.reload_atlas(&[]) {
             return message;
         }
         match judge::policy_text(&self.config.policy) {
@@ -102,43 +99,7 @@ impl Gate {
         self.engine().in_force.day = judge::today();
     }
 
-    /// Opens the configured atlas file again; nothing to do for the one in the binary.
-    fn reload_atlas(&self) -> anyhow::Result<()> {
-        let Some(path) = &self.config.atlas else {
-            return Ok(());
-        };
-        let atlas = judge::open_atlas(Some(path))?;
-        let (policy, old) = {
-            let engine = self.engine();
-            (
-                Arc::clone(&engine.judge.policy),
-                engine.judge.atlas.meta().version.clone(),
-            )
-        };
-        if atlas.meta().version == old {
-            return Ok(());
-        }
-        let kernel_tables = atlas.kernel_tables()?;
-        let tables = policy.compile(atlas.as_ref(), judge::today())?;
-        let mut datapath = self.datapath_mut();
-        let applied = datapath.apply_atlas_and_policy(&kernel_tables, &tables)?;
-        let message = format!(
-            "atlas {} replaces {old} as generation {} after {} ms",
-            atlas.meta().version,
-            applied.generation,
-            applied.took.as_millis()
-        );
-        let mut engine = self.engine();
-        engine.judge = Judge { atlas, policy };
-        engine.generation = applied.generation;
-        engine.judged_anew(&datapath);
-        drop(engine);
-        info!("{message}");
-        self.tell(NoticeKind::AtlasApplied, message);
-        Ok(())
-    }
-
-    fn tell(&self, kind: NoticeKind, message: String) {
+    pub(super) fn tell(&self, kind: NoticeKind, message: String) {
         self.engine()
             .teller
             .notice(Notice::new(Timestamp::now(), kind, message));

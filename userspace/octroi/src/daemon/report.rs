@@ -16,9 +16,6 @@ use super::engine::Engine;
 use super::gate::Gate;
 use super::rows;
 
-/// An atlas older than this is a problem to tell, days.
-const ATLAS_OLD_DAYS: u32 = 180;
-
 /// How the gateway is now.
 pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
     let counters = counters(gate)?;
@@ -37,7 +34,7 @@ pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
         kernel: kernel_release(),
         interfaces,
         policy: policy_status(&engine),
-        atlas: atlas_status(&engine.judge.atlas),
+        atlas: atlas_status(&engine.judge.atlas, gate),
         counters,
         flows: engine.registry.len() as u64,
         flows_capacity: u64::from(FLOWS_ENTRIES),
@@ -82,11 +79,17 @@ fn health(report: &StatusReport) -> Health {
             report.lost()
         ));
     }
-    if report.atlas.age_days > ATLAS_OLD_DAYS {
-        problems.push(format!(
-            "the atlas is {} days old: install a newer one (see docs/atlas.md)",
-            report.atlas.age_days
-        ));
+    let atlas = &report.atlas;
+    if atlas.age_days > atlas.max_age_days {
+        problems.push(super::atlas::too_old(atlas.age_days, atlas.max_age_days));
+    }
+    if let Some(update) = &atlas.update {
+        problems.extend(
+            update
+                .problems
+                .iter()
+                .map(|problem| format!("atlas: {problem}")),
+        );
     }
     Health {
         healthy: problems.is_empty(),
@@ -152,14 +155,17 @@ fn mode(mode: octroi_policy::Mode) -> octroi_events::Mode {
     }
 }
 
-fn atlas_status(atlas: &Atlas) -> AtlasStatus {
+fn atlas_status(atlas: &Atlas, gate: &Gate) -> AtlasStatus {
     let meta = atlas.meta();
-    let today = crate::judge::today();
-    let age_days = today.since(meta.built).map_or(0, |span| span.get_days());
+    let state = gate.atlas();
     AtlasStatus {
         version: meta.version.clone(),
         built: meta.built,
-        age_days: u32::try_from(age_days).unwrap_or(0),
+        age_days: super::atlas::age_days(atlas),
+        max_age_days: gate.config.atlas.max_age_d,
+        file: state.opened.file.clone(),
+        signature: state.opened.signed.clone(),
+        update: state.update.clone(),
         catalogue: atlas.catalogue().as_of(),
         classes: u32::try_from(atlas.profiles().len()).unwrap_or(u32::MAX),
         sources: meta
