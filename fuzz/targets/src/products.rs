@@ -1,7 +1,9 @@
 //! The project's own files: declarations of sources, texts of the catalogue, atlas files.
 
+use std::net::IpAddr;
+
 use octroi_geo_db::source::Declaration;
-use octroi_geo_db::{Catalogue, Layers};
+use octroi_geo_db::{Atlas, Catalogue};
 
 const FILE: &str = "fuzz.input";
 
@@ -42,7 +44,18 @@ pub fn catalogue(data: &[u8]) {
 /// # Panics
 /// When a promise is broken.
 pub fn atlas(data: &[u8]) {
-    if let Err(error) = Layers::from_bytes(FILE, data) {
-        assert!(error.to_string().contains(FILE), "{error}");
+    match Atlas::from_bytes(FILE, data.to_vec()) {
+        Ok(atlas) => {
+            for address in [
+                IpAddr::from([1, 0, 0, 1]),
+                IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1]),
+            ] {
+                let class = atlas.class_of(address);
+                assert!(usize::from(class) < atlas.profiles().len(), "no such class");
+                let dossier = atlas.dossier(address);
+                assert_eq!(dossier.class, class, "another class in the dossier");
+            }
+        }
+        Err(error) => assert!(error.to_string().contains(FILE), "{error}"),
     }
 }

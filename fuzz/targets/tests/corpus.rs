@@ -10,7 +10,7 @@ use octroi_fuzz_targets::{TARGETS, Target};
 const MUTATIONS: usize = 3_000;
 
 /// Seeds longer than this are not cut at every byte.
-const CUT_BYTES: usize = 4096;
+const CUT_BYTES: usize = 8192;
 
 /// One input of a few kilobytes that takes longer runs away.
 const RUN_AWAY: Duration = Duration::from_secs(5);
