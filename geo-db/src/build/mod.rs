@@ -3,5 +3,7 @@
 mod assemble;
 mod family;
 mod lists;
+#[cfg(test)]
+mod tests;
 
 pub use self::assemble::{assemble, newest};
