@@ -14,6 +14,7 @@ mod operator;
 pub(crate) mod problem;
 pub mod review;
 mod service;
+mod titles;
 mod words;
 
 #[cfg(test)]

@@ -131,12 +131,7 @@ fn no_common_domain_is_suspected() {
 
 #[test]
 fn reasons_are_told_in_two_languages() {
-    for reason in [
-        Likeness::OtherEnding,
-        Likeness::Homoglyph,
-        Likeness::Keyword,
-        Likeness::Edits,
-    ] {
+    for reason in [OtherEnding, Homoglyph, Keyword, Edits] {
         assert_ne!(reason.title(Language::En), reason.title(Language::Fr));
         assert_eq!(reason.to_string(), reason.name());
     }
