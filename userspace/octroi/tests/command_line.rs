@@ -95,6 +95,152 @@ fn a_name_changes_what_an_address_is_judged_as() {
     assert_eq!(instead[0]["service"], "visio");
 }
 
+/// Captured traffic becomes alerts; `explain` of the same question carries the same object, field
+/// for field, and finds the alert again by each of its ids.
+#[test]
+fn an_alert_and_explain_carry_the_same_object() {
+    let directory = tempfile::tempdir().unwrap();
+    let pcap = directory.path().join("c.pcap");
+    std::fs::write(&pcap, capture(&[datagram([10, 0, 0, 1], [20, 74, 0, 1])])).unwrap();
+    let pcap = pcap.to_str().unwrap();
+    let policy = ["--policy", "cloud-au-centre"];
+    let told = octroi(&[&["analyze", "--format", "eve", pcap], &policy[..]].concat());
+    assert!(told.status.success(), "{}", text(&told.stderr));
+    let events: Vec<Value> = text(&told.stdout)
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let of_type = |kind: &str| {
+        let found = events.iter().find(|event| event["event_type"] == kind);
+        found.unwrap_or_else(|| panic!("no {kind} in {events:#?}"))
+    };
+    let alert = of_type("alert");
+    let of_alert = &alert["alert"]["context"]["residency"];
+    let record = of_type("flow")["metadata"]["flowvars"].as_array().unwrap();
+    let of_record = record.iter().find_map(|var| var.get("residency")).unwrap();
+    let asked = ["explain", "--json", "--protocol", "udp", "20.74.0.1"];
+    let explained: Vec<Value> = serde_json::from_slice(&octroi(&asked).stdout).unwrap();
+    assert_eq!(of_alert, &explained[0]["residency"]);
+    assert_eq!(of_alert, of_record);
+
+    // Rotated and zipped: found by flow id, Community ID and event id.
+    let eve = directory.path().join("eve.json");
+    std::fs::write(&eve, "not an event\n").unwrap();
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    std::io::Write::write_all(&mut zip, &told.stdout).unwrap();
+    std::fs::write(
+        directory.path().join("eve.json.3.gz"),
+        zip.finish().unwrap(),
+    )
+    .unwrap();
+    let eve = eve.to_str().unwrap();
+    let vars = alert["metadata"]["flowvars"].as_array().unwrap();
+    let event_id = vars.iter().find(|var| var["key"] == "event_id").unwrap();
+    for id in [
+        alert["flow_id"].to_string(),
+        alert["community_id"].as_str().unwrap().to_owned(),
+        event_id["value"].as_str().unwrap().to_owned(),
+    ] {
+        let output = octroi(&["explain", "--json", "--flow", &id, "--from", eve]);
+        assert!(output.status.success(), "{id}: {}", text(&output.stderr));
+        let past: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(&past[0]["residency"], of_alert, "{id}");
+        assert_eq!(past[0]["differences"], serde_json::json!([]), "{id}");
+    }
+    let flow = alert["flow_id"].to_string();
+    let past = [
+        "explain", "--json", "--policy", "observe", "--flow", &flow, "--from", eve,
+    ];
+    let past: Vec<Value> = serde_json::from_slice(&octroi(&past).stdout).unwrap();
+    let differs = past[0]["differences"].as_array().unwrap();
+    let verdict = differs
+        .iter()
+        .find(|line| line["field"] == "verdict")
+        .unwrap();
+    assert_eq!(
+        (&verdict["then"], &verdict["today"]),
+        (&"reject".into(), &"flag".into())
+    );
+    refused(
+        &["explain", "--flow", "1", "--from", eve],
+        &["eve.json.3.gz", "id 1", "--from"],
+    );
+}
+
+#[test]
+fn shares_of_a_prefix_add_up() {
+    for prefix in [
+        "20.64.0.0/12",
+        "0.0.0.0/0",
+        "2603:1000::/24",
+        "::/0",
+        "8.8.8.8/32",
+    ] {
+        let output = octroi(&["explain", "--json", prefix]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let number = |value: &Value| -> u128 {
+            value
+                .as_u64()
+                .map_or_else(|| value.as_str().unwrap().parse().unwrap_or(0), u128::from)
+        };
+        let shares = found[0]["inside"].as_array().unwrap();
+        let sum = shares.iter().fold(0_u128, |sum, share| {
+            sum.wrapping_add(number(&share["addresses"]))
+        });
+        // 2^128 is 0 modulo 2^128, and has no place in 128 bits.
+        assert_eq!(sum, number(&found[0]["addresses"]), "{prefix}");
+        let sizes: Vec<u128> = shares
+            .iter()
+            .map(|share| number(&share["addresses"]))
+            .collect();
+        assert!(sizes.is_sorted_by(|a, b| a >= b), "{prefix}");
+    }
+}
+
+#[test]
+fn names_tell_service_operator_and_suspicion() {
+    let output = octroi(&[
+        "explain",
+        "--json",
+        "us02web.zoom.us",
+        "grabify.link",
+        "example.org",
+    ]);
+    let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found[0]["service"]["operator"], "zoom");
+    assert_eq!(found[0]["residency"]["verdict"], "reject");
+    assert!(found[0]["prefixes"].as_array().unwrap().len() > 10);
+    assert_eq!(found[1]["tracking"]["finding"], "ip_logger");
+    assert!(found[2].get("service").is_none());
+    assert_eq!(found[2]["residency"]["host_country"], Value::Null);
+}
+
+#[test]
+fn what_is_not_understood_is_named_with_its_remedy() {
+    refused(
+        &[
+            "explain",
+            "8.8.8.8",
+            "20.74.0.1/17",
+            "https://zoom.us/j/1",
+            "x",
+        ],
+        &["20.74.0.0/17", "host alone: zoom.us", "\"x\""],
+    );
+}
+
+#[test]
+fn laws_are_those_of_the_day() {
+    let of_day = |day: &str| {
+        let output = octroi(&["explain", "--json", "--at", day, "20.74.0.1"]);
+        let found: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        found[0]["residency"]["legal_regimes"].to_string()
+    };
+    assert!(of_day("2026-11-22").contains("us_cloud_act"));
+    assert!(!of_day("2017-01-01").contains("us_cloud_act"));
+}
+
 #[test]
 fn a_broken_policy_is_refused_with_its_place_and_remedy() {
     let directory = tempfile::tempdir().unwrap();

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use octroi_geo_db::Atlas;
+use octroi_geo_db::profile::HostingConfidence;
 use octroi_policy::{Explanation, Opaque, Policy, Subject, Tables, Verdict};
 use proptest::prelude::*;
 
@@ -275,4 +276,84 @@ fn shadow_opacity_zone_and_port_are_explained() {
         explained.counterfactuals[0].change.en,
         "the traffic were not opaque (gre)"
     );
+}
+
+/// Changes that are told as the smallest are: with more than one fact, no single place and no single
+/// operator of the catalogue turns the verdict round.
+#[test]
+fn the_smallest_change_is_the_smallest() {
+    let turned = |was: Verdict, is: Verdict| match was {
+        Verdict::Reject | Verdict::Block => !is.stops(),
+        Verdict::Flag => is == Verdict::Allow,
+        Verdict::Allow => is != Verdict::Allow,
+    };
+    let catalogue = ATLAS.catalogue();
+    let mut several = 0;
+    for name in Policy::PRESETS {
+        let policy = preset(name);
+        for (destination, host) in [
+            ("20.74.0.1", None),
+            ("52.112.0.10", None),
+            ("8.8.8.8", None),
+            ("147.135.10.10", None),
+            ("51.210.0.1", Some("zoom.us")),
+            ("51.210.0.1", None),
+            ("57.112.10.10", None),
+            ("102.35.0.1", None),
+            ("64:ff9b::144a:1", None),
+        ] {
+            let explained = explain(&policy, destination, host);
+            let sizes: Vec<u8> = explained
+                .counterfactuals
+                .iter()
+                .filter_map(|c| c.facts)
+                .collect();
+            assert!(sizes.windows(2).all(|pair| pair[0] == pair[1]), "{sizes:?}");
+            for other in &explained.counterfactuals {
+                assert!(
+                    turned(explained.verdict, other.verdict),
+                    "{name} {destination} {other:?}"
+                );
+            }
+            if sizes.first().is_none_or(|&size| size == 1) {
+                continue;
+            }
+            several += 1;
+            let subject = |profile| Subject {
+                catalogue,
+                zone: 1,
+                destination: explained.destination,
+                profile,
+                asn: explained.dossier.asn.as_ref().map(|asn| asn.number),
+                protocol: 6,
+                port: 443,
+                name: host,
+                opaque: Opaque::None,
+                at: AT,
+            };
+            for country in catalogue.countries() {
+                let mut profile = explained.profile.clone();
+                profile.special = None;
+                profile.hosting.country = Some(country.code);
+                profile.hosting.confidence = HostingConfidence::Located;
+                let verdict = policy.evaluate(&subject(&profile)).verdict;
+                assert!(
+                    !turned(explained.verdict, verdict),
+                    "{name} {destination} {}",
+                    country.code
+                );
+            }
+            for operator in catalogue.operators() {
+                let mut profile = explained.profile.clone();
+                profile.control = catalogue.control_of_operator(operator);
+                let verdict = policy.evaluate(&subject(&profile)).verdict;
+                assert!(
+                    !turned(explained.verdict, verdict),
+                    "{name} {destination} {}",
+                    operator.id
+                );
+            }
+        }
+    }
+    assert!(several > 3, "no case needs several facts");
 }

@@ -47,7 +47,7 @@ impl<A: Address> Compiler<'_, A> {
             && let Some(source) = self.source(prefix.item.source)
         {
             let provider = self.rules.layers.texts.provider(prefix.item);
-            let reference = format!("{} listed by {provider}", text(prefix.network()));
+            let reference = format!("{} {provider}", text(prefix.network()));
             let claim = self.followed(position, matches!(by, ControlBy::OwnList(_)));
             if let Some(operator) = facts.names.operator_at(position) {
                 let said = (source.id.as_str(), source.date);
@@ -141,7 +141,7 @@ impl<A: Address> Compiler<'_, A> {
                 .first()
                 .and_then(|layer| self.source(layer.source)),
         ) {
-            let reference = format!("AS{} {}: most of its prefixes", asn.number, asn.name);
+            let reference = format!("AS{} {}", asn.number, asn.name);
             let claim = self.presumed(&mut presumes);
             let said = (source.id.as_str(), source.date);
             self.claim(Axis::Control, country.as_str(), said, reference, claim);

@@ -10,7 +10,7 @@ mod share;
 mod what;
 mod words;
 
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -46,17 +46,20 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
     for id in &arguments.flow {
         answers.push(past::answer(&desk, arguments, id)?);
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&answers)?);
-        return Ok(ExitCode::SUCCESS);
-    }
-    for (number, answer) in answers.iter().enumerate() {
-        if number > 0 {
-            println!();
+    let text = if arguments.json {
+        serde_json::to_string_pretty(&answers)?
+    } else {
+        let pages: Vec<String> = answers.iter().map(|answer| answer.page(&desk)).collect();
+        pages.join("\n\n")
+    };
+    match writeln!(std::io::stdout(), "{text}") {
+        // Whoever reads has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        written => {
+            written.context("cannot write the explanation to standard output")?;
+            Ok(ExitCode::SUCCESS)
         }
-        println!("{}", answer.page(&desk));
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 impl Desk {

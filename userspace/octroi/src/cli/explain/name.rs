@@ -182,6 +182,8 @@ fn by_name(desk: &Desk, name: &str, service: Option<&Service>) -> Residency {
         .retain(|other| other.way != Way::Exemption);
     let mut residency = Residency::from_explanation(&explanation, atlas, desk.language);
     residency.prefix = None;
+    // Nobody was asked about an address.
+    residency.trust = None;
     residency
 }
 
