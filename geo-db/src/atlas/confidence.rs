@@ -130,15 +130,14 @@ impl<A: Address> Grounds<'_, A> {
                     .locations
                     .get(layer)
                     .map_or(Age::Timeless, |layer| self.source_age(layer.source));
-                let (level, reason) = match hosting.country {
-                    Some(country) => self.of_locations(country),
-                    None => {
-                        let flags = self.locations.iter().filter(|value| **value == ANYCAST);
-                        if flags.count() > 1 {
-                            (Level::High, note::several_agree())
-                        } else {
-                            (Level::Medium, note::anycast_flag())
-                        }
+                let (level, reason) = if let Some(country) = hosting.country {
+                    self.of_locations(country)
+                } else {
+                    let flags = self.locations.iter().filter(|value| **value == ANYCAST);
+                    if flags.count() > 1 {
+                        (Level::High, note::several_agree())
+                    } else {
+                        (Level::Medium, note::anycast_flag())
                     }
                 };
                 confidence(level, reason, age, day)
@@ -215,10 +214,10 @@ impl<A: Address> Grounds<'_, A> {
         }
         let key = self.decision.key.control;
         let names = &self.rules.facts.names;
-        let named = names.operator_at(key.named());
-        let age = named.map_or(Age::Timeless, |operator| Age::Fact(operator.as_of));
+        let operator = names.operator_at(key.named());
+        let age = operator.map_or(Age::Timeless, |operator| Age::Fact(operator.as_of));
         let united = key.operators().len() > 1;
-        let landlord = named.is_some_and(|operator| {
+        let landlord = operator.is_some_and(|operator| {
             matches!(
                 operator.kind,
                 OperatorKind::Datacentre | OperatorKind::Transit

@@ -181,13 +181,13 @@ impl Container {
 ///
 /// # Errors
 /// When compression fails.
-pub(crate) fn write(plain: [Vec<u8>; SECTIONS.len()]) -> Result<Vec<u8>, AtlasError> {
+pub(crate) fn write(plain: &[Vec<u8>; SECTIONS.len()]) -> Result<Vec<u8>, AtlasError> {
     write_at(plain, COMPRESSION_LEVEL)
 }
 
 /// As [`write`], with another level of compression.
 pub(crate) fn write_at(
-    plain: [Vec<u8>; SECTIONS.len()],
+    plain: &[Vec<u8>; SECTIONS.len()],
     level: i32,
 ) -> Result<Vec<u8>, AtlasError> {
     let failed = |what: String| AtlasError::Damaged {
@@ -215,7 +215,7 @@ pub(crate) fn write_at(
     });
     let mut table = Vec::with_capacity(SECTIONS.len() * ROW_BYTES);
     let mut bodies = Vec::new();
-    for ((number, plain), body) in (1_u32..).zip(&plain).zip(compressed) {
+    for ((number, plain), body) in (1_u32..).zip(plain).zip(compressed) {
         let body = body.map_err(failed)?;
         table.extend_from_slice(&number.to_le_bytes());
         table.extend_from_slice(&crc32c::crc32c(&body).to_le_bytes());

@@ -59,7 +59,7 @@ impl Layers {
             overrides: self.overrides.clone(),
         };
         let [texts, systems, v4, v6] = self.evidence().map_err(failed)?;
-        container::write([
+        container::write(&[
             serde_json::to_vec(&head).map_err(failed)?,
             stored.head()?,
             stored.v4()?,

@@ -355,6 +355,9 @@ fn others(named: u16, mut positions: [u16; 3]) -> [u16; 3] {
     out
 }
 
+/// Both families, joined.
+pub(crate) type Tables = (Joined<u32>, Joined<u128>);
+
 /// One family's pieces, each with the number of its key; and the keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Joined<A> {
@@ -451,7 +454,9 @@ pub(crate) fn join<A: Address>(
         service.advance_to(at);
         operator.advance_to(at);
         listed.advance_to(at);
-        systems.iter_mut().for_each(|cursor| cursor.advance_to(at));
+        for cursor in &mut systems {
+            cursor.advance_to(at);
+        }
         for cursor in locations.iter_mut().chain(&mut system_countries) {
             cursor.advance_to(at);
         }

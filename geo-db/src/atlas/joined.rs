@@ -9,7 +9,7 @@ use super::codec::{Cutter, Writer, within};
 use super::container::{Container, Section};
 use super::error::AtlasError;
 use super::facts::Facts;
-use super::join::{ControlKey, Joined, Key, Rules, join};
+use super::join::{ControlKey, Joined, Key, Rules, Tables, join};
 use super::layers::{Layers, OverrideEntry};
 use super::names::{Names, fingerprint};
 use super::range::Address;
@@ -33,7 +33,7 @@ pub(crate) struct Stored {
 }
 
 /// Joins both families, side by side.
-pub(crate) fn join_families(layers: &Layers, facts: &Facts) -> (Joined<u32>, Joined<u128>) {
+pub(crate) fn join_families(layers: &Layers, facts: &Facts) -> Tables {
     std::thread::scope(|scope| {
         let v6 = scope.spawn(|| {
             let rules = Rules {
@@ -114,7 +114,7 @@ pub(crate) fn read(
     regions: &Regions,
     overrides: &[OverrideEntry],
     names: &Names,
-) -> Result<Option<(Joined<u32>, Joined<u128>)>, AtlasError> {
+) -> Result<Option<Tables>, AtlasError> {
     let head: Head = container.read(Section::JoinHead, |plain| {
         rmp_serde::from_slice(plain).map_err(|error| error.to_string())
     })?;

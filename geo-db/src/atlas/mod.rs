@@ -50,7 +50,7 @@ pub use self::special::embedded_v4;
 use self::container::Container;
 use self::evidence::Evidence;
 use self::index::Index;
-use self::join::Joined;
+use self::join::{Joined, Tables};
 use self::names::Names;
 use self::range::{Address, Partition};
 use self::special::SpecialRow;
@@ -68,9 +68,6 @@ struct Table<A: Address> {
     classes: Partition<A, ClassId>,
     index: Index<A>,
 }
-
-/// Both families, joined.
-type Tables = (Joined<u32>, Joined<u128>);
 
 impl<A: Address> Table<A> {
     fn new(joined: &Joined<A>, class_of_key: &[ClassId]) -> Self {
@@ -118,7 +115,7 @@ impl Atlas {
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             (container, catalogue)
         });
-        Self::from_container(container?, catalogue?)
+        Self::from_container(&container?, catalogue?)
     }
 
     /// The atlas in the file at `path`, with the embedded catalogue.
@@ -126,7 +123,7 @@ impl Atlas {
     /// # Errors
     /// When the file cannot be read, is no atlas, of another format, or damaged.
     pub fn open(path: &Path) -> Result<Self, AtlasError> {
-        Self::from_container(file::open(path)?, Catalogue::embedded()?)
+        Self::from_container(&file::open(path)?, Catalogue::embedded()?)
     }
 
     /// The atlas in the bytes of `file`, with the embedded catalogue.
@@ -135,7 +132,7 @@ impl Atlas {
     /// When they are no atlas, of another format, or damaged.
     pub fn from_bytes(file: &str, bytes: Vec<u8>) -> Result<Self, AtlasError> {
         let container = Container::new(file, Cow::Owned(bytes))?;
-        Self::from_container(container, Catalogue::embedded()?)
+        Self::from_container(&container, Catalogue::embedded()?)
     }
 
     /// Joins layers with a catalogue.
@@ -164,9 +161,12 @@ impl Atlas {
         }
     }
 
-    fn from_container(container: Container, catalogue: Arc<Catalogue>) -> Result<Self, AtlasError> {
+    fn from_container(
+        container: &Container,
+        catalogue: Arc<Catalogue>,
+    ) -> Result<Self, AtlasError> {
         let evidence = Evidence::of_file(container.clone(), Regions::embedded()?)?;
-        let stored = Self::stored(&container, &evidence, &catalogue)?;
+        let stored = Self::stored(container, &evidence, &catalogue)?;
         Self::with_evidence(evidence, catalogue, stored)
     }
 
@@ -186,12 +186,11 @@ impl Atlas {
         stored: Option<Tables>,
     ) -> Result<Self, AtlasError> {
         let stored_join = stored.is_some();
-        let (joined_v4, joined_v6) = match stored {
-            Some(tables) => tables,
-            None => {
-                let (layers, facts) = evidence.read(&catalogue)?;
-                joined::join_families(layers, facts)
-            }
+        let (joined_v4, joined_v6) = if let Some(tables) = stored {
+            tables
+        } else {
+            let (layers, facts) = evidence.read(&catalogue)?;
+            joined::join_families(layers, facts)
         };
         let names = Names::new(&catalogue);
         let mut classes = Classes::new();

@@ -123,8 +123,8 @@ pub(super) fn not_in_force(day: Date, from: Option<Date>, until: Option<Date>) -
         format!("pas en vigueur le {day}"),
     );
     if let Some(period) = validity(from, until) {
-        note.en.push_str(&format!(": {}", period.en));
-        note.fr.push_str(&format!(" : {}", period.fr));
+        note.en.extend([": ", &period.en]);
+        note.fr.extend([" : ", &period.fr]);
     }
     note
 }

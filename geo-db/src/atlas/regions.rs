@@ -174,7 +174,7 @@ mod tests {
             ),
         ];
         for (text, expected) in cases {
-            let error = Regions::parse("r.csv", text).err().expect(text);
+            let error = Regions::parse("r.csv", text).expect_err(text);
             assert!(error.to_string().starts_with(expected), "{error}");
         }
     }

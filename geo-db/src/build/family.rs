@@ -21,7 +21,7 @@ pub(super) struct Interned {
 
 impl Interned {
     pub(super) fn new(statements: &[&Statements], lists: Lists) -> Self {
-        fn codes<'s, A>(said: &'s Spoken<A>) -> impl Iterator<Item = CountryCode> + 's {
+        fn codes<A>(said: &Spoken<A>) -> impl Iterator<Item = CountryCode> + '_ {
             let places = said.locations.iter().filter_map(|range| match range.value {
                 Place::Country(code) => Some(code),
                 Place::Anycast => None,

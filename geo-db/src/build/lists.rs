@@ -99,6 +99,9 @@ pub(super) fn intern(
                     .ok_or_else(|| bound("regions"))?,
                 _ => 0,
             };
+            // In the order of their names, whatever the order of the rows.
+            entry.services.sort_unstable();
+            entry.services.dedup();
             let set: Option<Vec<u16>> = entry.services.iter().map(|name| names.of(name)).collect();
             let mut set = set.ok_or_else(|| bound("names of services"))?;
             set.sort_unstable();

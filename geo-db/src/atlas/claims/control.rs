@@ -10,15 +10,15 @@ use crate::catalogue::Text;
 
 impl<A: Address> Compiler<'_, A> {
     /// Was an operator followed by a word of that rank, and why or why not?
-    fn followed(&self, position: u16, names: bool) -> (bool, Text) {
+    fn followed(&self, position: u16, decides: bool) -> (bool, Text) {
         let control = self.decision.key.control;
-        let named = self.rules.facts.names.operator_at(control.named());
+        let first = self.rules.facts.names.operator_at(control.named());
         let won = control.operators().contains(&position);
-        let note = match (named, self.decision.control_by) {
+        let note = match (first, self.decision.control_by) {
             _ if !self.is_place() => note::no_place(),
             (_, ControlBy::Override(_)) => note::override_beats(),
-            _ if names => note::names_operator(),
-            (Some(named), _) if control.named() != position => note::united(&named.id),
+            _ if decides => note::names_operator(),
+            (Some(first), _) if control.named() != position => note::united(&first.id),
             _ => note::same_operator(),
         };
         (won, note)

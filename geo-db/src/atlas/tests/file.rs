@@ -175,7 +175,7 @@ fn absurd_lengths_are_errors() {
         let container = parsed(&with_row(row, PLAIN, 3)).expect("its checksums hold");
         assert!(
             Layers::read(&container).is_err()
-                || Atlas::from_container(container, catalogue()).is_err()
+                || Atlas::from_container(&container, catalogue()).is_err()
         );
     }
 }
@@ -193,7 +193,7 @@ fn a_bomb_is_an_error_before_it_has_grown() {
         } else {
             vec![0; 4096]
         };
-        let file = container::write_at(parts, 1).expect("writes");
+        let file = container::write_at(&parts, 1).expect("writes");
         let opened = Atlas::from_bytes("x", file);
         match opened {
             Err(error) => assert!(error.to_string().contains("damaged"), "{error}"),
@@ -214,7 +214,7 @@ fn evidence_made_wrong_is_told_and_never_silent() {
     let [_, _, layers_v4, _] = wrong.evidence().expect("writes");
     let mut parts = sections(&bytes());
     parts[6] = layers_v4;
-    let file = container::write(parts).expect("writes");
+    let file = container::write(&parts).expect("writes");
     let error = Layers::from_bytes("x", &file).expect_err("no such system");
     let expected = "system 99 is named, there are 4";
     assert!(error.to_string().contains(expected), "{error}");
@@ -237,10 +237,23 @@ fn tables_that_are_not_what_the_evidence_says_are_found() {
     other.v6.locations.clear();
     let mut parts = sections(&bytes());
     parts[3] = sections(&other.to_bytes(&catalogue()).expect("writes"))[3].clone();
-    let file = container::write(parts).expect("writes");
+    let file = container::write(&parts).expect("writes");
     let atlas = Atlas::from_bytes("x", file).expect("opens");
     let error = atlas.verify().expect_err("not the same");
     assert!(error.to_string().contains("not what its evidence says"));
+}
+
+/// The layer in which rows of one plan speak.
+fn of<A: Address, V: Copy + Eq + Default>(
+    rows: impl Iterator<Item = ((u32, u32), V)>,
+    place: impl Fn(u32) -> A,
+) -> Partition<A, V> {
+    let ranges = rows.map(|((first, last), value)| Range {
+        first: place(first),
+        last: place(last),
+        value,
+    });
+    Partition::from_ranges(ranges.collect())
 }
 
 /// Leaves two location layers, one announcing layer and nothing else.
@@ -271,17 +284,6 @@ proptest! {
         let first = |&(first, width, value, _): &(u32, u32, u16, u16)| (span((first, width)), value);
         let second = |&(first, width, _, value): &(u32, u32, u16, u16)| (span((first, width)), value);
         let system = |&(first, width, value): &(u32, u32, u32)| (span((first, width)), value);
-        fn of<A: Address, V: Copy + Eq + Default>(
-            rows: impl Iterator<Item = ((u32, u32), V)>,
-            place: impl Fn(u32) -> A,
-        ) -> Partition<A, V> {
-            let ranges = rows.map(|((first, last), value)| Range {
-                first: place(first),
-                last: place(last),
-                value,
-            });
-            Partition::from_ranges(ranges.collect())
-        }
         layers.v4.locations[0].said = of(places.iter().map(first), |at| at);
         layers.v4.locations[1].said = of(places.iter().map(second), |at| at);
         layers.v4.systems[0].said = of(systems.iter().map(system), |at| at);
@@ -331,7 +333,7 @@ proptest! {
     ) {
         let mut parts = sections(&bytes());
         parts[section] = garbage.clone();
-        let file = container::write_at(parts, 1).expect("writes");
+        let file = container::write_at(&parts, 1).expect("writes");
         if let Ok(atlas) = Atlas::from_bytes("x", file) {
             prop_assert!(atlas.verify().is_err());
             let _ = atlas.dossier(u32::address("20"));

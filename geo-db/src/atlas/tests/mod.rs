@@ -115,7 +115,7 @@ fn overriding(network: &str) -> OverrideEntry {
 }
 
 /// One plan of the address space, the same in both families: `20` is 20.0.0.0/8 in IPv4 and
-/// 2a14::/16 in IPv6, `20.9.8` is 20.9.8.0/24 and 2a14:908::/32.
+/// `2a14::/16` in IPv6, `20.9.8` is 20.9.8.0/24 and `2a14:908::/32`.
 trait Plan: Address {
     fn net(text: &str) -> String;
     fn address(text: &str) -> IpAddr {
