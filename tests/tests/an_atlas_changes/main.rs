@@ -117,7 +117,8 @@ fn what_goes_wrong_changes_nothing_and_what_is_right_moves_the_flow() {
         let conversation = scope.spawn(|| {
             keep_talking(cabinet, address(ALLOWED), Duration::from_millis(20), || {
                 exchanges.fetch_add(1, Ordering::Relaxed);
-                go_on.load(Ordering::Relaxed)
+                // A test that fails ends too.
+                go_on.load(Ordering::Relaxed) && began.elapsed() < BOUND
             })
         });
         let allowed = Probe::start(cabinet, address(ALLOWED));
@@ -160,7 +161,7 @@ fn what_goes_wrong_changes_nothing_and_what_is_right_moves_the_flow() {
         }
         let (allowed, blocked) = (allowed.stop().unwrap(), blocked.stop().unwrap());
         assert_eq!(blocked.answered, 0, "{blocked:?}");
-        assert!(blocked.sent > 20, "{blocked:?}");
+        assert!(blocked.sent > 5, "{blocked:?}");
         // The first datagram may wait for the address resolution of the link.
         assert!(allowed.answered + 2 >= allowed.sent, "{allowed:?}");
         assert!(allowed.sent > 20, "{allowed:?}");

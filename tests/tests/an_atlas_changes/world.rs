@@ -31,7 +31,7 @@ pub(crate) fn declaration(base: &str) -> String {
          licence = \"test\"\n\n\
          [[source]]\nid = \"systems\"\nkind = \"range_csv\"\nsays = [\"announcement\"]\n\
          path = \"systems.csv\"\ndate = \"2026-01-01\"\nlicence = \"test\"\n\n\
-         [guards]\nmax_shrink = 0.2\nmax_reclassified = 0.1\nmin_v4_addresses = 1000\n\
+         [guards]\nmax_shrink = 0.2\nmax_reclassified = 0.001\nmin_v4_addresses = 1000\n\
          min_v6_networks_48 = 0\nmax_age_d = 100000\n\n\
          [[sentinel]]\naddress = \"20.74.0.1\"\ncountry = \"FR\"\noperator = \"microsoft\"\n\
          reach = \"controlled\"\n"
@@ -75,7 +75,7 @@ impl Sources {
                      \"ipv6_prefixes\": []}";
         Self {
             place: places(""),
-            second: writer::write("DBIP-Country-Lite", 4, &[("51.210.0.0/16", france)]),
+            second: writer::write("DBIP-Country-Lite", 4, &[("90.0.0.0/24", france)]),
             cloud: cloud.as_bytes().to_vec(),
         }
     }
