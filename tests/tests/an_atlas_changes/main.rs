@@ -14,6 +14,7 @@ mod writer;
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,7 @@ const ALLOWED: &str = "51.210.0.1:7";
 const BLOCKED: &str = "20.74.0.1:7";
 const SOON: Duration = Duration::from_secs(15);
 /// All of it, failures and the good end.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_mins(1);
 
 fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
@@ -73,21 +74,14 @@ fn update(daemon: &Daemon) -> Value {
     now
 }
 
-#[test]
-fn what_goes_wrong_changes_nothing_and_what_is_right_moves_the_flow() {
-    if !wanted() {
-        return;
-    }
-    let lab = Lab::create().unwrap();
-    let server = Server::start(&lab.namespaces().gateway).unwrap();
-    let good = Sources::good();
-    good.serve(&server);
+/// Builds the first atlas from the server; returns its file and the daemon's configuration.
+fn first_atlas(lab: &Lab, server: &Server) -> (PathBuf, String) {
     let directory = lab.directory();
     let atlas = directory.join("atlas.bin");
     let declaration = directory.join("sources.toml");
     fs::write(directory.join("systems.csv"), world::SYSTEMS).unwrap();
     fs::write(&declaration, world::declaration(&server.base())).unwrap();
-    let first = octroi(&lab, &["geo-db", "update", "--json"])
+    let first = octroi(lab, &["geo-db", "update", "--json"])
         .arg("--sources")
         .arg(&declaration)
         .arg("--output")
@@ -101,9 +95,24 @@ fn what_goes_wrong_changes_nothing_and_what_is_right_moves_the_flow() {
         String::from_utf8_lossy(&first.stderr)
     );
     let tables = format!(
-        "[atlas]\nfile = {atlas:?}\nsources = {declaration:?}\nupdate_every_h = 0\n\
-         timeout_s = 1\nmax_age_d = 100000\n"
+        "[atlas]\nfile = \"{}\"\nsources = \"{}\"\nupdate_every_h = 0\n\
+         timeout_s = 1\nmax_age_d = 100000\n",
+        atlas.display(),
+        declaration.display()
     );
+    (atlas, tables)
+}
+
+#[test]
+fn what_goes_wrong_changes_nothing_and_what_is_right_moves_the_flow() {
+    if !wanted() {
+        return;
+    }
+    let lab = Lab::create().unwrap();
+    let server = Server::start(&lab.namespaces().gateway).unwrap();
+    let good = Sources::good();
+    good.serve(&server);
+    let (atlas, tables) = first_atlas(&lab, &server);
     let daemon = Daemon::start_with(&lab, &policy_text("lab").unwrap(), &tables).unwrap();
     let cabinet = lab.zone("cabinet").unwrap();
     let sees = |to: &str| tcp_echo(cabinet, address(to)).unwrap().seen;
@@ -219,7 +228,8 @@ fn only_a_signed_atlas_is_taken() {
         fs::write(directory.join("atlas.bin.minisig"), signature.into_string()).unwrap();
     };
     let tables = format!(
-        "[atlas]\nfile = {file:?}\npublic_key = \"{}\"\nmax_age_d = 100000\n",
+        "[atlas]\nfile = \"{}\"\npublic_key = \"{}\"\nmax_age_d = 100000\n",
+        file.display(),
         pair.pk.to_base64()
     );
     let policy = policy_text("lab").unwrap();

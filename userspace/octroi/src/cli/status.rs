@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use octroi_api::StatusReport;
+use octroi_api::{AtlasStatus, StatusReport};
 use octroi_events::Mode;
 
 use super::table::{Table, bytes, seconds};
@@ -75,21 +75,7 @@ fn render(report: &StatusReport) -> String {
         ),
     );
     let atlas = &report.atlas;
-    line(
-        "atlas",
-        format!(
-            "{}  {} days old  {} classes  catalogue of {}  {}  ({})",
-            atlas.version,
-            atlas.age_days,
-            atlas.classes,
-            atlas.catalogue,
-            match &atlas.signature {
-                Some(comment) => format!("signed: {comment}"),
-                None => "no signature asked for".to_owned(),
-            },
-            atlas.file.as_deref().unwrap_or("inside the binary")
-        ),
-    );
+    line("atlas", atlas_line(atlas));
     if let Some(update) = &atlas.update {
         line(
             "update",
@@ -130,6 +116,21 @@ fn render(report: &StatusReport) -> String {
         let _ = writeln!(text, "\nPROBLEM: {problem}");
     }
     text
+}
+
+fn atlas_line(atlas: &AtlasStatus) -> String {
+    format!(
+        "{}  {} days old  {} classes  catalogue of {}  {}  ({})",
+        atlas.version,
+        atlas.age_days,
+        atlas.classes,
+        atlas.catalogue,
+        match &atlas.signature {
+            Some(comment) => format!("signed: {comment}"),
+            None => "no signature asked for".to_owned(),
+        },
+        atlas.file.as_deref().unwrap_or("inside the binary")
+    )
 }
 
 /// Where every packet ended, by direction, and the kinds of opaque traffic.

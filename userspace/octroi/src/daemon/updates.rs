@@ -18,10 +18,10 @@ use crate::config::AtlasConfig;
 use crate::geo_db::update::{Outcome, Report};
 
 /// Time between two looks at the age of the atlas.
-const LOOK_INTERVAL: Duration = Duration::from_secs(60);
+const LOOK_INTERVAL: Duration = Duration::from_mins(1);
 /// The first update comes this long after the start.
-const FIRST: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
+const FIRST: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 /// This very program, also after its file was replaced by an upgrade.
 const THIS_PROGRAM: &str = "/proc/self/exe";
 

@@ -195,7 +195,7 @@ impl Work {
             .cache
             .stage(&source.id, url, source.max_bytes, self.patience)?;
         let (state, problem) = match staged {
-            Staged::Failed(error) => return self.keep(source, url, error.to_string()),
+            Staged::Failed(error) => return self.keep(source, url, &error.to_string()),
             Staged::Unchanged => (SourceState::Unchanged, "the cached file"),
             Staged::New(fetched) => {
                 tracing::debug!("{}: {} bytes fetched", source.id, fetched.bytes);
@@ -211,12 +211,16 @@ impl Work {
                     read: Some(read),
                 })
             }
-            Err(error) => self.keep(source, url, format!("{url}: {problem} is no data: {error}")),
+            Err(error) => self.keep(
+                source,
+                url,
+                &format!("{url}: {problem} is no data: {error}"),
+            ),
         }
     }
 
     /// Takes the last good data of a source whose new data is none.
-    fn keep(&self, source: &DeclaredSource, url: &str, problem: String) -> Result<Taken> {
+    fn keep(&self, source: &DeclaredSource, url: &str, problem: &str) -> Result<Taken> {
         let Some(fetched) = self.cache.fall_back(&source.id, url)? else {
             let problem = format!("{problem}; there is no older data to keep");
             return Ok(missing(source, problem));
