@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use jiff::civil::Date;
 use octroi_geo_db::Atlas;
-use octroi_geo_db::profile::HostingConfidence;
+use octroi_geo_db::profile::{HostingConfidence, Profile};
 use octroi_policy::{Explanation, Opaque, Policy, Subject, Tables, Verdict};
 use proptest::prelude::*;
 
@@ -319,24 +319,27 @@ fn the_smallest_change_is_the_smallest() {
                 continue;
             }
             several += 1;
-            let subject = |profile| Subject {
-                catalogue,
-                zone: 1,
-                destination: explained.destination,
-                profile,
-                asn: explained.dossier.asn.as_ref().map(|asn| asn.number),
-                protocol: 6,
-                port: 443,
-                name: host,
-                opaque: Opaque::None,
-                at: AT,
+            let judged = |profile: &Profile| {
+                let subject = Subject {
+                    catalogue,
+                    zone: 1,
+                    destination: explained.destination,
+                    profile,
+                    asn: explained.dossier.asn.as_ref().map(|asn| asn.number),
+                    protocol: 6,
+                    port: 443,
+                    name: host,
+                    opaque: Opaque::None,
+                    at: AT,
+                };
+                policy.evaluate(&subject).verdict
             };
             for country in catalogue.countries() {
                 let mut profile = explained.profile.clone();
                 profile.special = None;
                 profile.hosting.country = Some(country.code);
                 profile.hosting.confidence = HostingConfidence::Located;
-                let verdict = policy.evaluate(&subject(&profile)).verdict;
+                let verdict = judged(&profile);
                 assert!(
                     !turned(explained.verdict, verdict),
                     "{name} {destination} {}",
@@ -346,7 +349,7 @@ fn the_smallest_change_is_the_smallest() {
             for operator in catalogue.operators() {
                 let mut profile = explained.profile.clone();
                 profile.control = catalogue.control_of_operator(operator);
-                let verdict = policy.evaluate(&subject(&profile)).verdict;
+                let verdict = judged(&profile);
                 assert!(
                     !turned(explained.verdict, verdict),
                     "{name} {destination} {}",
