@@ -125,6 +125,7 @@ fn a_location_is_never_taken_for_a_registration() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn each_publishers_fields_are_read() {
     let at = |what: &str| format!("1.2.3.0-1.2.3.255 {what}");
     let system = |number| {

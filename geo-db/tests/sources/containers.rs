@@ -1,5 +1,6 @@
 //! Containers, bounds, and the way from a declaration to statements.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -142,7 +143,10 @@ fn sources_are_loaded_in_order_with_their_days() {
     let path = directory.path();
     let package = tarball(&[("package/list.txt", LIST.as_bytes())]);
     let digest = Sha256::digest(&package);
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    });
     std::fs::write(path.join("p.tgz"), &package).expect("written");
     std::fs::write(path.join("list.txt"), LIST).expect("written");
     std::fs::write(path.join("fetched.data"), LIST).expect("written");

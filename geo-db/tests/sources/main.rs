@@ -26,7 +26,7 @@ fn read(kind: &str, more: &str, bytes: impl AsRef<[u8]>) -> Result<Statements, S
 }
 
 /// `AU`, `anycast`.
-fn place(place: &Place) -> String {
+fn place(place: Place) -> String {
     match place {
         Place::Country(code) => code.to_string(),
         Place::Anycast => "anycast".to_owned(),
@@ -42,7 +42,7 @@ fn row(row: &Listed) -> String {
         row.provider,
         or_dash(&row.region),
         or_dash(&row.service),
-        row.place.as_ref().map_or("-".to_owned(), place)
+        row.place.map_or("-".to_owned(), place)
     )
 }
 

@@ -38,7 +38,7 @@ fn both_families_and_every_axis_are_read() {
             format!(
                 "{} {} {} {} {} {} {}",
                 said.network,
-                said.place.as_ref().map_or("-".to_owned(), crate::place),
+                said.place.map_or("-".to_owned(), crate::place),
                 said.operator.as_deref().unwrap_or("-"),
                 said.service.as_deref().unwrap_or("-"),
                 said.owner,

@@ -12,7 +12,7 @@ fn told(said: &Statements) -> Vec<String> {
             format!("{}-{}", range.first.to_ip(), range.last.to_ip())
         }
         for range in &spoken.locations {
-            out.push(format!("{} at {}", ends(range), place(&range.value)));
+            out.push(format!("{} at {}", ends(range), place(range.value)));
         }
         for range in &spoken.registrations {
             out.push(format!("{} registered {}", ends(range), range.value));

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::embedded;
+use crate::catalogue::Language;
 use crate::catalogue::Likeness::{Edits, Homoglyph, Keyword, OtherEnding};
-use crate::catalogue::{Language, Likeness};
 
 const COMMON: &str = include_str!("common_domains.txt");
 

@@ -40,7 +40,8 @@ fn defaults_come_from_the_kind() {
             _ => "",
         };
         let text = with(&format!("kind = \"{}\"\n{provider}", kind.name()));
-        let declaration = parse(&text).expect(kind.name());
+        let declaration = parse(&text);
+        let declaration = declaration.unwrap_or_else(|error| panic!("{}: {error}", kind.name()));
         let source = &declaration.sources[0];
         assert_eq!(source.kind, kind);
         assert_eq!(source.priority, kind.default_priority());
@@ -77,6 +78,7 @@ fn files_lie_where_their_origin_says() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn what_is_wrong_is_told_with_place_and_remedy() {
     let digest =
         "integrity = \"sha256-3a733228e2d40cd286a6c823b5874849447ccfcedc08d96f2c4347a7cdf61412\"";
