@@ -16,6 +16,7 @@ mod error;
 mod evidence;
 mod facts;
 mod file;
+mod front;
 mod index;
 mod join;
 mod joined;
@@ -49,6 +50,7 @@ pub use self::special::embedded_v4;
 
 use self::container::Container;
 use self::evidence::Evidence;
+use self::front::Front;
 use self::index::Index;
 use self::join::{Joined, Tables};
 use self::names::Names;
@@ -66,6 +68,8 @@ const EMBEDDED_NAME: &str = "(embedded)";
 /// One family's table from address to class.
 struct Table<A: Address> {
     classes: Partition<A, ClassId>,
+    /// Of IPv4 only.
+    front: Option<Front>,
     index: Index<A>,
 }
 
@@ -78,14 +82,33 @@ impl<A: Address> Table<A> {
         }
         Self {
             index: Index::new(&classes),
+            front: None,
             classes,
         }
     }
 
+    /// The class by search.
     #[inline]
     fn class_of(&self, address: A) -> ClassId {
         let found = self.index.find(self.classes.starts(), address);
         self.classes.value(found)
+    }
+}
+
+impl Table<u32> {
+    fn with_front(self) -> Self {
+        Self {
+            front: Some(Front::new(&self.classes)),
+            ..self
+        }
+    }
+
+    #[inline]
+    fn class_of_v4(&self, address: u32) -> ClassId {
+        let front = self.front.as_ref();
+        front
+            .and_then(|front| front.class_of(address))
+            .unwrap_or_else(|| self.class_of(address))
     }
 }
 
@@ -198,7 +221,7 @@ impl Atlas {
         let of_v6 = classes.of_keys(&joined_v6.keys, &names, &catalogue)?;
         let (v4, v6) = std::thread::scope(|scope| {
             let v6 = scope.spawn(|| Table::new(&joined_v6, &of_v6));
-            let v4 = Table::new(&joined_v4, &of_v4);
+            let v4 = Table::new(&joined_v4, &of_v4).with_front();
             let v6 = v6
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -269,7 +292,7 @@ impl Atlas {
     #[must_use]
     pub fn class_of(&self, address: IpAddr) -> ClassId {
         match address {
-            IpAddr::V4(address) => self.v4.class_of(address.into()),
+            IpAddr::V4(address) => self.v4.class_of_v4(address.into()),
             IpAddr::V6(address) => self.v6.class_of(address.into()),
         }
     }
