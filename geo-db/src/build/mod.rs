@@ -4,6 +4,8 @@ mod assemble;
 mod family;
 mod lists;
 #[cfg(test)]
+pub(crate) mod small;
+#[cfg(test)]
 mod tests;
 
 pub use self::assemble::{assemble, newest};

@@ -6,6 +6,8 @@
 //! IPv6; both come from the same walk.
 
 mod side;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::collections::HashMap;

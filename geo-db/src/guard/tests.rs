@@ -1,5 +1,7 @@
 //! Each guard, on the atlas that is part of the program.
 
+mod messages;
+
 use std::sync::{Arc, OnceLock};
 
 use super::*;
