@@ -1,4 +1,5 @@
-//! docs/explained.md: every transcript is made anew and compared, so that the page cannot go stale.
+//! docs/explained.md and README.md: every transcript of `octroi explain` is made anew and compared,
+//! so that neither page can go stale.
 //!
 //! `OCTROI_BLESS=1 cargo test -p octroi --test explained` writes the transcripts anew.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
@@ -6,9 +7,17 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-fn page() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/explained.md")
+const REVIEWED: &str = "docs/explained.md";
+
+/// A page, by its path in the repository.
+fn page(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path)
 }
+
+/// How a command line of these pages begins.
+const COMMAND: &str = "$ octroi explain ";
 
 /// What a command line of the page prints, both streams, without blanks at the ends of lines.
 fn transcript(command: &str) -> String {
@@ -33,6 +42,7 @@ fn transcript(command: &str) -> String {
 fn renewed(text: &str) -> (String, Vec<String>) {
     let commands: Vec<&str> = text
         .lines()
+        .filter(|line| line.starts_with(COMMAND))
         .filter_map(|line| line.strip_prefix("$ "))
         .collect();
     let workers = 4;
@@ -63,7 +73,7 @@ fn renewed(text: &str) -> (String, Vec<String>) {
         within = false;
         out.push_str(line);
         out.push('\n');
-        if line.starts_with("$ ") {
+        if line.starts_with(COMMAND) {
             out.push_str(&printed.next().unwrap());
             out.push('\n');
             within = true;
@@ -72,24 +82,38 @@ fn renewed(text: &str) -> (String, Vec<String>) {
     (out, commands.into_iter().map(str::to_owned).collect())
 }
 
-#[test]
-fn every_transcript_is_what_the_command_prints() {
-    let text = std::fs::read_to_string(page()).unwrap();
+/// Compares the transcripts of a page with what the commands print, or writes them anew.
+fn hold(path: &str, at_least: usize) {
+    let text = std::fs::read_to_string(page(path)).unwrap();
     let (renewed, commands) = renewed(&text);
-    assert!(commands.len() >= 30, "{} transcripts", commands.len());
+    assert!(
+        commands.len() >= at_least,
+        "{path}: {} transcripts",
+        commands.len()
+    );
     if std::env::var_os("OCTROI_BLESS").is_some() {
-        std::fs::write(page(), renewed).unwrap();
+        std::fs::write(page(path), renewed).unwrap();
         return;
     }
     for (number, (was, is)) in text.lines().zip(renewed.lines()).enumerate() {
-        assert_eq!(was, is, "docs/explained.md:{}", number + 1);
+        assert_eq!(was, is, "{path}:{}", number + 1);
     }
-    assert_eq!(text.lines().count(), renewed.lines().count());
+    assert_eq!(text.lines().count(), renewed.lines().count(), "{path}");
+}
+
+#[test]
+fn every_transcript_is_what_the_command_prints() {
+    hold(REVIEWED, 30);
+}
+
+#[test]
+fn the_transcript_of_the_readme_is_what_the_command_prints() {
+    hold("README.md", 1);
 }
 
 #[test]
 fn every_transcript_has_a_remark() {
-    let text = std::fs::read_to_string(page()).unwrap();
+    let text = std::fs::read_to_string(page(REVIEWED)).unwrap();
     let sections: Vec<&str> = text.split("\n## ").skip(1).collect();
     for section in sections {
         let title = section.lines().next().unwrap_or_default();
