@@ -1,4 +1,7 @@
-//! What the gate stops, a SOC reads: one EVE line with the whole reason.
+//! What the gate stops, a SOC reads: one EVE line with the whole reason; and what it did with a flow
+//! is explained later, by the id of the flow.
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
 
 use std::time::Duration;
 
@@ -48,6 +51,58 @@ fn an_alert_carries_the_three_axes_the_rule_and_the_laws() {
         let list = residency[list].as_array().map_or(0, Vec::len);
         assert!(list > 0, "{alert:#}");
     }
+
+    // Asked by any id of the alert, the daemon tells what it told then, and decides the same today.
+    let events = alert["metadata"]["flowvars"].as_array();
+    let event_id = events.and_then(|vars| vars.iter().find(|var| var["key"] == "event_id"));
+    for id in [
+        &alert["flow_id"],
+        &alert["community_id"],
+        &event_id.unwrap()["value"],
+    ] {
+        let past = explained(&daemon, id);
+        assert_eq!(past["destination"], "20.74.0.1", "{id}: {past:#}");
+        assert_eq!(past["flow_id"], alert["flow_id"], "{id}: {past:#}");
+        told_alike(&past, "block", "foreign-control");
+        assert_eq!(past["residency"]["evidence"], residency["evidence"], "{id}");
+    }
+
+    // So with a flow that passes, by the id that `octroi flows` shows.
+    tcp_echo(cabinet, "51.210.0.1:7".parse().unwrap()).unwrap();
+    let mut id = Value::Null;
+    wait_until("the flow is listed", SOON, || {
+        let rows = daemon.ask_json(&["flows", "--filter", "51.210.0.1"])?;
+        id = rows[0]["id"].clone();
+        Ok(id.is_u64())
+    })
+    .unwrap();
+    let past = explained(&daemon, &id);
+    assert_eq!(past["told_by"], "live", "{past:#}");
+    assert_eq!(past["destination"], "51.210.0.1", "{past:#}");
+    told_alike(&past, "allow", "european-place");
+    let nobody = daemon.try_ask(&["explain", "--flow", "1"]).unwrap();
+    assert_eq!(nobody.status.code(), Some(1));
+    let error = String::from_utf8_lossy(&nobody.stderr);
+    assert!(
+        error.contains("id 1") && error.contains("--from"),
+        "{error}"
+    );
+}
+
+/// What `octroi explain --flow ID` says of a flow.
+fn explained(daemon: &Daemon, id: &Value) -> Value {
+    let id = id.as_str().map_or_else(|| id.to_string(), str::to_owned);
+    let mut answers = daemon.ask_json(&["explain", "--flow", &id]).unwrap();
+    answers[0].take()
+}
+
+/// The same verdict by the same rule, then and today, and nothing else that differs.
+fn told_alike(past: &Value, verdict: &str, rule: &str) {
+    for reason in [&past["residency"], &past["today"]] {
+        assert_eq!(reason["verdict"], verdict, "{past:#}");
+        assert_eq!(reason["rule"], rule, "{past:#}");
+    }
+    assert_eq!(past["differences"], serde_json::json!([]), "{past:#}");
 }
 
 #[test]
