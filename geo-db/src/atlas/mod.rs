@@ -35,7 +35,7 @@ mod tests;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
 
@@ -68,8 +68,8 @@ const EMBEDDED_NAME: &str = "(embedded)";
 /// One family's table from address to class.
 struct Table<A: Address> {
     classes: Partition<A, ClassId>,
-    /// Of IPv4 only.
-    front: Option<Front>,
+    /// Of IPv4 only; made at the first look-up, so that opening does not wait for it.
+    front: OnceLock<Front>,
     index: Index<A>,
 }
 
@@ -82,7 +82,7 @@ impl<A: Address> Table<A> {
         }
         Self {
             index: Index::new(&classes),
-            front: None,
+            front: OnceLock::new(),
             classes,
         }
     }
@@ -96,18 +96,11 @@ impl<A: Address> Table<A> {
 }
 
 impl Table<u32> {
-    fn with_front(self) -> Self {
-        Self {
-            front: Some(Front::new(&self.classes)),
-            ..self
-        }
-    }
-
     #[inline]
     fn class_of_v4(&self, address: u32) -> ClassId {
-        let front = self.front.as_ref();
+        let front = self.front.get_or_init(|| Front::new(&self.classes));
         front
-            .and_then(|front| front.class_of(address))
+            .class_of(address)
             .unwrap_or_else(|| self.class_of(address))
     }
 }
@@ -221,7 +214,7 @@ impl Atlas {
         let of_v6 = classes.of_keys(&joined_v6.keys, &names, &catalogue)?;
         let (v4, v6) = std::thread::scope(|scope| {
             let v6 = scope.spawn(|| Table::new(&joined_v6, &of_v6));
-            let v4 = Table::new(&joined_v4, &of_v4).with_front();
+            let v4 = Table::new(&joined_v4, &of_v4);
             let v6 = v6
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
