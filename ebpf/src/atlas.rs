@@ -1,52 +1,46 @@
 //! The atlas: destination address to class.
 
-use octroi_abi::atlas::{
-    CLASS_MAX, ClassId, V4_OVERFLOW, V4_OVERFLOW_BLOCKS, V4_ROWS, V6_CHILD, V6_NODES,
-};
+use octroi_abi::atlas::{CHILD, CLASS_MAX, ClassId, NODES, ROOT_BITS, V4_ROOT, V6_ROOT};
 
-use crate::maps::{ATLAS_V4, ATLAS_V4_OVERFLOW, ATLAS_V6};
+use crate::maps::ATLAS;
 
-/// Bytes of an IPv6 address behind the root's two.
-const V6_DEPTH: usize = 14;
+/// Steps of four bits below the root: 16 bits of IPv4, 112 bits of IPv6.
+const V4_DEPTH: u32 = 4;
+const V6_DEPTH: u32 = 28;
+/// Steps after which the leading 64 bits of an address are used up.
+const FIRST_WORD_STEPS: u32 = 12;
 
 /// The class of an address of a flow key; `None`: the tables contradict themselves.
 #[inline(always)]
 pub fn class_of(half: u8, address: &[u8; 16], family: u8) -> Option<ClassId> {
+    let base = half as u32 * NODES;
     if family == 4 {
-        class_of_v4(half, address)
+        let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = *address;
+        let bits = (u32::from_be_bytes([a, b, c, d]) as u64) << 32;
+        walk::<V4_DEPTH>(base, base + V4_ROOT, bits, 0)
     } else {
-        class_of_v6(half, address)
+        let [high, low] = crate::packet::words(address);
+        walk::<V6_DEPTH>(base, base + V6_ROOT, u64::from_be(high), u64::from_be(low))
     }
 }
 
+/// Follows `bits`, then `rest`, highest first, from the root of a family down.
 #[inline(always)]
-fn class_of_v4(half: u8, address: &[u8; 16]) -> Option<ClassId> {
-    let top = (address[12] as u32) << 8 | address[13] as u32;
-    let row = ATLAS_V4.get(half as u32 * V4_ROWS + top)?;
-    let slot = row[address[14] as usize];
-    if slot & V4_OVERFLOW == 0 {
-        return Some(slot);
-    }
-    let block = (slot & !V4_OVERFLOW) as u32;
-    let row = ATLAS_V4_OVERFLOW.get(half as u32 * V4_OVERFLOW_BLOCKS + block)?;
-    let class = row[address[15] as usize];
-    (class <= CLASS_MAX).then_some(class)
-}
-
-#[inline(always)]
-fn class_of_v6(half: u8, address: &[u8; 16]) -> Option<ClassId> {
-    let base = half as u32 * V6_NODES;
-    let mut node = address[0] as u32;
-    let mut slot = ATLAS_V6.get(base + node)?[address[1] as usize];
-    for byte in 0..V6_DEPTH {
-        if slot & V6_CHILD == 0 {
+fn walk<const DEPTH: u32>(base: u32, root: u32, bits: u64, rest: u64) -> Option<ClassId> {
+    let mut bits = bits;
+    let top = (bits >> (64 - ROOT_BITS)) as u32;
+    let mut slot = ATLAS.get(root + (top >> 4))?[(top & 15) as usize];
+    bits <<= ROOT_BITS;
+    for step in 0..DEPTH {
+        if slot & CHILD == 0 {
             break;
         }
-        node = slot & !V6_CHILD;
-        if node >= V6_NODES {
+        let node = slot & !CHILD;
+        if node >= NODES {
             return None;
         }
-        slot = ATLAS_V6.get(base + node)?[address[2 + byte] as usize];
+        slot = ATLAS.get(base + node)?[(bits >> 60) as usize];
+        bits = if step == FIRST_WORD_STEPS - 1 { rest } else { bits << 4 };
     }
     (slot <= CLASS_MAX as u32).then_some(slot as ClassId)
 }

@@ -1,12 +1,11 @@
 //! The verdict of a flow: zone, class, marks, rule set, opacity.
 
-use octroi_abi::atlas::SLOTS;
 use octroi_abi::control::{Active, MAX_ZONES};
 use octroi_abi::flow::{self, FlowKey, FlowState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{
     self, RULE_NONE, RULE_SETS as RULE_SET_ROWS, RULES_PER_SET, RuleEntry,
-    VERDICT_ROWS,
+    VERDICT_ROWS, VERDICT_SLOTS,
 };
 use octroi_abi::verdict::Verdict;
 
@@ -85,7 +84,7 @@ pub fn flow(key: &FlowKey, opaque: u8, active: u64, decision: &mut Decision) -> 
     decision.marks = marks;
 
     let row = half as u32 * VERDICT_ROWS + zone * ROWS_PER_ZONE + (class as u32 >> 8);
-    let number = VERDICTS.get(row).ok_or(Broken)?[class as usize & (SLOTS - 1)] as u32;
+    let number = VERDICTS.get(row).ok_or(Broken)?[class as usize & (VERDICT_SLOTS - 1)] as u32;
     if number >= RULE_SET_ROWS {
         return Err(Broken);
     }

@@ -3,7 +3,7 @@
 use aya_ebpf::btf_maps::lpm_trie::Key;
 use aya_ebpf::btf_maps::{Array, HashMap, LpmTrie, LruHashMap, PerCpuArray, RingBuf};
 use aya_ebpf::macros::btf_map;
-use octroi_abi::atlas::{SLOTS, V4_OVERFLOW_BLOCKS, V4_ROWS, V6_NODES};
+use octroi_abi::atlas::{NODES, Node};
 use octroi_abi::control::{
     Control, GATEWAY_ADDRESSES_ENTRIES, MARKS_ENTRIES, PREFIX_KEY_HEAD_BITS, PrefixKey,
     ZONES_ENTRIES,
@@ -16,25 +16,21 @@ use octroi_abi::flow::{
 };
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome;
-use octroi_abi::rules::{RULE_SETS as RULE_SETS_ROWS, RuleEntry, RuleSet, VERDICT_ROWS};
+use octroi_abi::rules::{
+    RULE_SETS as RULE_SETS_ROWS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS,
+};
 
 use crate::judge::Decision;
 use crate::packet::Packet;
 
-/// A row of the IPv4 atlas or of the verdict table.
-pub type Row = [u16; SLOTS];
-/// A node of the IPv6 atlas.
-pub type Node = [u32; SLOTS];
+/// A row of the verdict table.
+pub type Row = [u16; VERDICT_SLOTS];
 
 #[btf_map]
 pub static CONTROL: Array<Control, 1> = Array::new();
 
 #[btf_map]
-pub static ATLAS_V4: Array<Row, { 2 * V4_ROWS as usize }> = Array::new();
-#[btf_map]
-pub static ATLAS_V4_OVERFLOW: Array<Row, { 2 * V4_OVERFLOW_BLOCKS as usize }> = Array::new();
-#[btf_map]
-pub static ATLAS_V6: Array<Node, { 2 * V6_NODES as usize }> = Array::new();
+pub static ATLAS: Array<Node, { 2 * NODES as usize }> = Array::new();
 
 #[btf_map]
 pub static ZONES: LpmTrie<PrefixKey, u32, { ZONES_ENTRIES as usize }> = LpmTrie::new();

@@ -1,12 +1,14 @@
 //! Shapes of the atlas in the kernel: prefix to class, IPv4 and IPv6, double-buffered.
 //!
-//! IPv4 is a direct table: row = first 16 bits, slot = third byte. A slot is a class, or
-//! [`V4_OVERFLOW`] with the number of an overflow block, whose slot is the fourth byte.
+//! Both families are tries of one shape in one array of nodes. A node has 16 slots. The root of a
+//! family is a run of [`ROOT_NODES`] nodes, read as one row of 65,536 slots: the first 16 bits of the
+//! address select one. Below, each node takes the next four bits. A slot is a class, or [`CHILD`]
+//! with the number of the node for the next four bits. Equal nodes are stored once, whatever they
+//! stand under.
 //!
-//! IPv6 is a trie of nodes of 256 slots. Nodes 0 to 255 are the root: node = first byte, slot =
-//! second byte. A slot is a class, or [`V6_CHILD`] with the number of the node for the next byte.
+//! A node is one cache line: memory, not instructions, is what a look-up costs (`docs/datapath.md`).
 //!
-//! Half `h` of the double buffer starts at row `h * <ROWS>`.
+//! Half `h` of the double buffer starts at node `h * NODES`.
 
 /// A class: one distinct profile of a destination. 15 bits; 0 is always "unknown".
 pub type ClassId = u16;
@@ -16,19 +18,22 @@ pub const CLASS_MAX: ClassId = 0x7fff;
 /// The class of what nothing is known of.
 pub const CLASS_UNKNOWN: ClassId = 0;
 
-/// Slots of a row, block or node.
-pub const SLOTS: usize = 256;
+/// Slots of a node.
+pub const NODE_SLOTS: usize = 16;
+/// Bits of an address that select a slot of a node.
+pub const NODE_BITS: u32 = 4;
+/// Bits of an address that select a slot of a root.
+pub const ROOT_BITS: u32 = 16;
+/// Nodes of one family's root.
+pub const ROOT_NODES: u32 = 4_096;
+/// First node of the IPv4 root.
+pub const V4_ROOT: u32 = 0;
+/// First node of the IPv6 root.
+pub const V6_ROOT: u32 = ROOT_NODES;
+/// Nodes of one half, roots included: 32 MiB.
+pub const NODES: u32 = 524_288;
+/// Flag of a slot that names a node (low 31 bits).
+pub const CHILD: u32 = 0x8000_0000;
 
-/// Rows of the IPv4 table, one half.
-pub const V4_ROWS: u32 = 65_536;
-/// Flag of a slot that names an overflow block (low 15 bits).
-pub const V4_OVERFLOW: u16 = 0x8000;
-/// Overflow blocks, one half.
-pub const V4_OVERFLOW_BLOCKS: u32 = 32_768;
-
-/// Root nodes of the IPv6 trie.
-pub const V6_ROOT_NODES: u32 = 256;
-/// Flag of a slot that names a child node (low 31 bits).
-pub const V6_CHILD: u32 = 0x8000_0000;
-/// Nodes of the IPv6 trie, one half.
-pub const V6_NODES: u32 = 65_536;
+/// One node.
+pub type Node = [u32; NODE_SLOTS];

@@ -20,7 +20,7 @@ pub mod verdict;
 
 /// Version of every shape in this crate. It names the pin directory
 /// (`/sys/fs/bpf/octroi/<version>/`), so that a daemon never adopts the maps of another shape.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Names of the maps and programs in the kernel object, which are also their file names when
 /// pinned.
@@ -42,12 +42,8 @@ pub mod name {
     pub const PROBES: &str = "PROBES";
     /// `Array<Control>`, one entry.
     pub const CONTROL: &str = "CONTROL";
-    /// `Array<[u16; 256]>`: see [`crate::atlas`].
-    pub const ATLAS_V4: &str = "ATLAS_V4";
-    /// `Array<[u16; 256]>`: see [`crate::atlas`].
-    pub const ATLAS_V4_OVERFLOW: &str = "ATLAS_V4_OVERFLOW";
-    /// `Array<[u32; 256]>`: see [`crate::atlas`].
-    pub const ATLAS_V6: &str = "ATLAS_V6";
+    /// `Array<Node>`: see [`crate::atlas`].
+    pub const ATLAS: &str = "ATLAS";
     /// `LpmTrie<PrefixKey, u32>`: source prefix to zone number.
     pub const ZONES: &str = "ZONES";
     /// `LpmTrie<PrefixKey, u64>`: destination prefix to the set of marks that hold for it.

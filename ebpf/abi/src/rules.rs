@@ -58,6 +58,8 @@ pub struct RuleSet {
 /// Flag of a rule set: a name learned later (DNS, SNI, Host) can change the verdict.
 pub const NAMES_MATTER: u32 = 1;
 
+/// Slots of a row of `VERDICTS`.
+pub const VERDICT_SLOTS: usize = 256;
 /// Rows of `VERDICTS`, one half.
 pub const VERDICT_ROWS: u32 = MAX_ZONES * 128;
 /// Rule sets, one half.

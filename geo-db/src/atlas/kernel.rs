@@ -1,310 +1,194 @@
-//! The atlas in the shapes that the kernel programs walk ([`octroi_abi::atlas`]).
+//! The atlas in the shape that the kernel programs walk ([`octroi_abi::atlas`]).
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash};
 
+use ipnet::IpNet;
 use octroi_abi::atlas::{
-    ClassId, SLOTS, V4_OVERFLOW, V4_OVERFLOW_BLOCKS, V4_ROWS, V6_CHILD, V6_NODES, V6_ROOT_NODES,
+    CHILD, ClassId, NODE_BITS, NODE_SLOTS, NODES, Node, ROOT_BITS, ROOT_NODES, V4_ROOT, V6_ROOT,
 };
 
 use super::error::AtlasError;
-use super::range::Partition;
+use super::prefix::split;
+use super::range::{Address, Partition, Range, bounds};
 
-/// One half of the kernel's tables, see [`octroi_abi::atlas`].
+/// One half of the kernel's nodes, see [`octroi_abi::atlas`]: both roots, then what they lead to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelTables {
-    /// Rows of the IPv4 table: always 65,536.
-    pub v4_rows: Vec<[u16; SLOTS]>,
-    /// Overflow blocks of the IPv4 table.
-    pub v4_overflow: Vec<[u16; SLOTS]>,
-    /// Nodes of the IPv6 trie; the first 256 are the root.
-    pub v6_nodes: Vec<[u32; SLOTS]>,
+    /// The nodes, at most [`NODES`].
+    pub nodes: Vec<Node>,
 }
 
 impl KernelTables {
     /// From both families' pieces.
     ///
     /// # Errors
-    /// When they need more blocks or nodes than the kernel has room for.
+    /// When they need more nodes than the kernel has room for.
     pub(crate) fn new(
         v4: &Partition<u32, ClassId>,
         v6: &Partition<u128, ClassId>,
     ) -> Result<Self, AtlasError> {
-        let (tables, v6_nodes) = std::thread::scope(|scope| {
-            let v6 = scope.spawn(|| trie(v6));
-            (direct_table(v4), v6.join())
-        });
-        let (v4_rows, v4_overflow) = tables?;
-        let v6_nodes = v6_nodes.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok(Self {
-            v4_rows,
-            v4_overflow,
-            v6_nodes,
-        })
+        let mut trie = Trie {
+            nodes: vec![[0; NODE_SLOTS]; 2 * ROOT_NODES as usize],
+            numbers: HashMap::default(),
+        };
+        trie.root(V4_ROOT, v4)?;
+        trie.root(V6_ROOT, v6)?;
+        Ok(Self { nodes: trie.nodes })
+    }
+
+    /// From prefixes with their classes; where they nest the narrowest speaks, elsewhere class 0.
+    ///
+    /// # Errors
+    /// When they need more nodes than the kernel has room for.
+    pub fn of_prefixes(prefixes: &[(IpNet, ClassId)]) -> Result<Self, AtlasError> {
+        fn partition<A: Address>(prefixes: &[(IpNet, ClassId)]) -> Partition<A, ClassId> {
+            let ranges = prefixes.iter().filter_map(|(net, value)| {
+                let (address, bits) = split::<A>(net)?;
+                let (first, last) = bounds(address, u32::from(bits));
+                let value = *value;
+                Some(Range { first, last, value })
+            });
+            Partition::from_ranges(ranges.collect())
+        }
+        Self::new(&partition(prefixes), &partition(prefixes))
     }
 
     /// The class of an IPv4 address, read the way the kernel reads it. `None` when the tables are
     /// not whole.
     #[must_use]
     pub fn class_v4(&self, address: u32) -> Option<ClassId> {
-        let [a, b, c, d] = address.to_be_bytes();
-        let row = self.v4_rows.get(usize::from(u16::from_be_bytes([a, b])))?;
-        let slot = row[usize::from(c)];
-        if slot & V4_OVERFLOW == 0 {
-            return Some(slot);
-        }
-        let block = self.v4_overflow.get(usize::from(slot & !V4_OVERFLOW))?;
-        Some(block[usize::from(d)])
+        self.walk(V4_ROOT, address)
     }
 
     /// The class of an IPv6 address, read the way the kernel reads it. `None` when the tables are
     /// not whole.
     #[must_use]
     pub fn class_v6(&self, address: u128) -> Option<ClassId> {
-        let bytes = address.to_be_bytes();
-        let mut node = usize::from(bytes[0]);
-        for byte in &bytes[1..] {
-            let slot = self.v6_nodes.get(node)?[usize::from(*byte)];
-            if slot & V6_CHILD == 0 {
-                return ClassId::try_from(slot).ok();
-            }
-            node = (slot & !V6_CHILD) as usize;
+        self.walk(V6_ROOT, address)
+    }
+
+    fn walk<A: Address>(&self, root: u32, address: A) -> Option<ClassId> {
+        let top = address.bits(0, ROOT_BITS);
+        let node = root as usize + top / NODE_SLOTS;
+        let mut slot = self.nodes.get(node)?[top % NODE_SLOTS];
+        let mut skip = ROOT_BITS;
+        while slot & CHILD != 0 && skip < A::BITS {
+            let node = self.nodes.get((slot & !CHILD) as usize)?;
+            slot = node[address.bits(skip, NODE_BITS)];
+            skip += NODE_BITS;
         }
-        None
+        ClassId::try_from(slot).ok()
     }
 }
 
-type Rows = Vec<[u16; SLOTS]>;
-
-fn direct_table(pieces: &Partition<u32, ClassId>) -> Result<(Rows, Rows), AtlasError> {
-    let mut rows: Rows = vec![[0; SLOTS]; V4_ROWS as usize];
-    let mut blocks = Blocks::default();
-    let slots = rows.as_flattened_mut();
-    for piece in pieces.pieces() {
-        let (first, last) = ((piece.first >> 8) as usize, (piece.last >> 8) as usize);
-        let (low, high) = ((piece.first & 0xff) as usize, (piece.last & 0xff) as usize);
-        let mut whole = first..last + 1;
-        if first == last && (low != 0 || high != 0xff) {
-            blocks.of_slot(first)[low..=high].fill(piece.value);
-            continue;
-        }
-        if low != 0 {
-            blocks.of_slot(first)[low..].fill(piece.value);
-            whole.start += 1;
-        }
-        if high != 0xff {
-            blocks.of_slot(last)[..=high].fill(piece.value);
-            whole.end -= 1;
-        }
-        slots[whole].fill(piece.value);
-    }
-    let (shared, needed) = share(&blocks.blocks);
-    if needed > V4_OVERFLOW_BLOCKS as usize {
-        return Err(AtlasError::Bound {
-            what: "distinct IPv4 blocks for prefixes longer than /24",
-            needed,
-            limit: V4_OVERFLOW_BLOCKS as usize,
-            remedy: "leave out sources with very long prefixes",
-        });
-    }
-    let mut overflow = Vec::with_capacity(needed);
-    for ((slot, block), number) in blocks.slots.iter().zip(&blocks.blocks).zip(&shared) {
-        if *number == overflow.len() {
-            overflow.push(*block);
-        }
-        // Within the bound, which leaves the flag's bit free.
-        slots[*slot] = V4_OVERFLOW | u16::try_from(*number).unwrap_or(0);
-    }
-    Ok((rows, overflow))
+/// The nodes while they are put together, each once.
+struct Trie {
+    nodes: Vec<Node>,
+    numbers: HashMap<Node, u32, foldhash::fast::RandomState>,
 }
 
-/// Overflow blocks while the table is filled, each with the slot that it stands for. Pieces come
-/// in order, so the block of a slot is the last one or a new one.
-#[derive(Default)]
-struct Blocks {
-    slots: Vec<usize>,
-    blocks: Rows,
-}
-
-impl Blocks {
-    /// The block of a slot. The pieces cover every address, so each entry is filled in the end.
-    fn of_slot(&mut self, slot: usize) -> &mut [u16; SLOTS] {
-        if self.slots.last() != Some(&slot) {
-            self.slots.push(slot);
-            self.blocks.push([0; SLOTS]);
-        }
-        let last = self.blocks.len() - 1;
-        &mut self.blocks[last]
-    }
-}
-
-/// Numbers equal blocks alike, in the order in which they first come up. Returns the number of
-/// each block, and how many numbers there are.
-fn share<T: Hash + Eq>(blocks: &[T]) -> (Vec<usize>, usize) {
-    let mut numbers: HashMap<&T, usize, foldhash::fast::RandomState> = HashMap::default();
-    let of_each = blocks
-        .iter()
-        .map(|block| {
-            let next = numbers.len();
-            *numbers.entry(block).or_insert(next)
-        })
-        .collect();
-    (of_each, numbers.len())
-}
-
-type Nodes = Vec<[u32; SLOTS]>;
-
-fn trie(pieces: &Partition<u128, ClassId>) -> Result<Nodes, AtlasError> {
-    let mut nodes = vec![[0; SLOTS]; V6_ROOT_NODES as usize];
-    for piece in pieces.pieces() {
-        // The root spans the first two bytes: it is one level of 65,536 slots.
-        let class = u32::from(piece.value);
-        fill(&mut nodes, Span::root(piece.first, piece.last), class)?;
-    }
-    let nodes = share_nodes(nodes);
-    if nodes.len() > V6_NODES as usize {
-        return Err(too_many_nodes(nodes.len()));
-    }
-    Ok(nodes)
-}
-
-fn too_many_nodes(needed: usize) -> AtlasError {
-    AtlasError::Bound {
-        what: "IPv6 nodes",
-        needed,
-        limit: V6_NODES as usize,
-        remedy: "leave out sources with very long prefixes",
-    }
-}
-
-/// Part of what one level of the trie stands for.
+/// Part of an address space: `1 << bits` addresses from `first` on, and the pieces that lie in it
+/// (the first of them may begin before it).
 #[derive(Clone, Copy)]
 struct Span {
-    /// Position of the level's first slot, counted over all nodes.
-    base: usize,
-    /// Bits of the address below a slot of the level.
-    shift: u32,
-    /// First address, without the bits above the level.
-    low: u128,
-    /// Last address, without the bits above the level.
-    high: u128,
+    first: u128,
+    bits: u32,
+    low: usize,
+    high: usize,
 }
 
 impl Span {
-    const fn root(low: u128, high: u128) -> Self {
+    /// The span that slot `number` of `1 << bits` equal ones stands for. `low` is where the search
+    /// begins: the first piece of the slot before.
+    fn slot<A: Address>(self, number: u128, bits: u32, low: usize, starts: &[A]) -> Self {
+        let below = self.bits - bits;
+        let first = self.first | (number << below);
+        // Its own width, and not the end, which may be past the last address.
+        let within = |start: &A| (start.to_u128() - first) >> below == 0;
+        let begun = |start: &A| start.to_u128() <= first;
+        let mut low = low;
+        while low + 1 < self.high && begun(&starts[low + 1]) {
+            low += 1;
+        }
+        let mut high = low + 1;
+        while high < self.high && within(&starts[high]) {
+            high += 1;
+        }
         Self {
-            base: 0,
-            shift: 112,
+            first,
+            bits: below,
             low,
             high,
         }
     }
 }
 
-/// Fills a span with a class, one level down where it ends within a slot.
-fn fill(nodes: &mut Nodes, span: Span, class: u32) -> Result<(), AtlasError> {
-    let rest = (1_u128 << span.shift) - 1;
-    let slot = |address: u128| span.base + (address >> span.shift) as usize;
-    let (first, last) = (slot(span.low), slot(span.high));
-    let (low, high) = (span.low & rest, span.high & rest);
-    let mut whole = first..last + 1;
-    if first == last && (low != 0 || high != rest) {
-        return fill_below(nodes, first, span.shift, (low, high), class);
-    }
-    if low != 0 {
-        fill_below(nodes, first, span.shift, (low, rest), class)?;
-        whole.start += 1;
-    }
-    if high != rest {
-        fill_below(nodes, last, span.shift, (0, high), class)?;
-        whole.end -= 1;
-    }
-    nodes.as_flattened_mut()[whole].fill(class);
-    Ok(())
-}
-
-/// Fills part of what the slot at `position` stands for, in its child node, made when there is
-/// none yet.
-fn fill_below(
-    nodes: &mut Nodes,
-    position: usize,
-    shift: u32,
-    (low, high): (u128, u128),
-    class: u32,
-) -> Result<(), AtlasError> {
-    /// Before equal nodes are shared; more would be gigabytes.
-    const UNSHARED_LIMIT: usize = 4 * V6_NODES as usize;
-    let slot = nodes.as_flattened_mut()[position];
-    let node = if slot & V6_CHILD == 0 {
-        let node = nodes.len();
-        let number = u32::try_from(node).unwrap_or(u32::MAX);
-        if node >= UNSHARED_LIMIT {
-            return Err(too_many_nodes(node + 1));
+impl Trie {
+    fn root<A: Address>(
+        &mut self,
+        root: u32,
+        pieces: &Partition<A, ClassId>,
+    ) -> Result<(), AtlasError> {
+        let space = Span {
+            first: 0,
+            bits: A::BITS,
+            low: 0,
+            high: pieces.len(),
+        };
+        let mut low = 0;
+        for number in 0..1_usize << ROOT_BITS {
+            let span = space.slot(number as u128, ROOT_BITS, low, pieces.starts());
+            low = span.high - 1;
+            let slot = self.slot(span, pieces)?;
+            let node = root as usize + number / NODE_SLOTS;
+            self.nodes[node][number % NODE_SLOTS] = slot;
         }
-        nodes.as_flattened_mut()[position] = V6_CHILD | number;
-        nodes.push([0; SLOTS]);
-        node
-    } else {
-        (slot & !V6_CHILD) as usize
-    };
-    let span = Span {
-        base: node * SLOTS,
-        shift: shift - 8,
-        low,
-        high,
-    };
-    fill(nodes, span, class)
-}
+        Ok(())
+    }
 
-/// Makes equal nodes one: whole subtrees repeat, such as the customers of one network. A child
-/// comes after its parent, so that from the end on children are shared before parents are
-/// compared.
-fn share_nodes(mut nodes: Nodes) -> Nodes {
-    let root = V6_ROOT_NODES as usize;
-    let state = foldhash::fast::RandomState::default();
-    let mut by_hash: HashMap<u64, usize, foldhash::fast::RandomState> = HashMap::default();
-    // The node that stands for each node.
-    let mut same: Vec<usize> = (0..nodes.len()).collect();
-    for index in (root..nodes.len()).rev() {
-        redirect(&mut nodes[index], &same);
-        let known = *by_hash.entry(state.hash_one(nodes[index])).or_insert(index);
-        // Two nodes of one hash that differ both stay: rare and harmless.
-        if nodes[known] == nodes[index] {
-            same[index] = known;
+    /// The class of a span, or the node that cuts it.
+    fn slot<A: Address>(
+        &mut self,
+        span: Span,
+        pieces: &Partition<A, ClassId>,
+    ) -> Result<u32, AtlasError> {
+        // A span of one address holds one piece: starts are distinct.
+        if span.low + 1 >= span.high {
+            return Ok(u32::from(pieces.value(span.low)));
         }
-    }
-    for node in &mut nodes[..root] {
-        redirect(node, &same);
-    }
-    let mut numbers = vec![0; nodes.len()];
-    let mut kept = Vec::with_capacity(by_hash.len() + root);
-    for (index, node) in nodes.into_iter().enumerate() {
-        if same[index] == index {
-            numbers[index] = kept.len();
-            kept.push(node);
+        let mut node = [0; NODE_SLOTS];
+        let mut low = span.low;
+        for (number, slot) in (0..).zip(&mut node) {
+            let part = span.slot(number, NODE_BITS, low, pieces.starts());
+            low = part.high - 1;
+            *slot = self.slot(part, pieces)?;
         }
+        self.number(node)
     }
-    for node in &mut kept {
-        redirect(node, &numbers);
-    }
-    kept
-}
 
-/// Renumbers the children of a node.
-fn redirect(node: &mut [u32; SLOTS], numbers: &[usize]) {
-    for slot in node.iter_mut().filter(|slot| **slot & V6_CHILD != 0) {
-        let number = numbers.get((*slot & !V6_CHILD) as usize).copied();
-        *slot = V6_CHILD
-            | number
-                .and_then(|number| u32::try_from(number).ok())
-                .unwrap_or(0);
+    /// The slot that leads to a node equal to this one.
+    fn number(&mut self, node: Node) -> Result<u32, AtlasError> {
+        if let Some(number) = self.numbers.get(&node) {
+            return Ok(CHILD | number);
+        }
+        let number = u32::try_from(self.nodes.len())
+            .ok()
+            .filter(|number| *number < NODES)
+            .ok_or(AtlasError::Bound {
+                what: "nodes",
+                needed: self.nodes.len() + 1,
+                limit: NODES as usize,
+                remedy: "leave out sources with very long prefixes",
+            })?;
+        self.nodes.push(node);
+        self.numbers.insert(node, number);
+        Ok(CHILD | number)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::atlas::range::{Address, Range};
     use proptest::prelude::*;
 
     fn agree(v4: &Partition<u32, u16>, v6: &Partition<u128, u16>, probes: &[(u32, u128)]) {
@@ -343,43 +227,25 @@ mod tests {
     }
 
     #[test]
-    fn more_blocks_than_there_are_is_an_error() {
-        // Classes spell the slot's number, so that no two blocks are equal.
-        let spelled = |number: u32, place: u32| u16::try_from((number >> (8 * place)) & 0xff);
-        let blocks: Vec<_> = (0..32_769_u32)
+    fn more_nodes_than_there_are_is_an_error() {
+        // Classes spell the number, so that no two nodes are equal.
+        let ranges: Vec<_> = (0..600_000_u32)
             .flat_map(|number| {
-                (0..2).map(move |place| {
-                    let address = (number << 8) | (2 * place);
-                    (
-                        address,
-                        address,
-                        1 + spelled(number, place).expect("a byte"),
-                    )
-                })
+                let class = |shift: u32| u16::try_from((number >> shift) & 0x3ff).expect("10 bits");
+                let address = number << 4;
+                [
+                    (address, address, 1 + class(0)),
+                    (address + 2, address + 2, 1 + class(10)),
+                ]
             })
             .collect();
-        let error = KernelTables::new(&partition(&blocks), &Partition::silent())
-            .expect_err("one block too many");
-        assert!(
-            error.to_string().contains("needs 32769 distinct"),
-            "{error}"
-        );
-        let nodes: Vec<_> = (0..65_281_u128)
-            .flat_map(|number| {
-                (0..2_u32).map(move |place| {
-                    let address = (number << 104) | (u128::from(2 * place) << 96);
-                    let class = u16::try_from((number >> (8 * place)) & 0xff).expect("a byte");
-                    (address, address, 1 + class)
-                })
-            })
-            .collect();
-        let error = KernelTables::new(&Partition::silent(), &partition(&nodes))
+        let error = KernelTables::new(&partition(&ranges), &Partition::silent())
             .expect_err("too many nodes");
-        assert!(error.to_string().contains("IPv6 nodes"), "{error}");
+        assert!(error.to_string().contains("needs 524289 nodes"), "{error}");
     }
 
     #[test]
-    fn equal_blocks_and_subtrees_are_stored_once() {
+    fn equal_subtrees_are_stored_once() {
         let v4: Vec<_> = (0..1000_u32)
             .map(|number| (number << 8, number << 8, 1))
             .collect();
@@ -388,22 +254,33 @@ mod tests {
             .collect();
         let (v4, v6) = (partition(&v4), partition(&v6));
         let tables = KernelTables::new(&v4, &v6).expect("within bounds");
-        assert_eq!(tables.v4_overflow.len(), 1);
-        // Four nodes for 32 bits, of which the last but one repeats; then one for each byte below.
-        assert!(
-            tables.v6_nodes.len() < 256 + 30,
-            "{}",
-            tables.v6_nodes.len()
-        );
+        let below = tables.nodes.len() - 2 * ROOT_NODES as usize;
+        // A chain for one address in each family, and a few above for where the repetition ends.
+        assert!(below < 50, "{below}");
         agree(&v4, &v6, &[]);
     }
 
     #[test]
-    fn a_silent_atlas_has_no_block() {
+    fn a_silent_atlas_is_its_roots() {
         let tables = KernelTables::new(&Partition::silent(), &Partition::silent()).expect("builds");
-        assert_eq!(tables.v4_rows.len(), 65_536);
-        assert!(tables.v4_overflow.is_empty());
-        assert_eq!(tables.v6_nodes.len(), 256);
+        assert_eq!(tables.nodes.len(), 2 * ROOT_NODES as usize);
+        assert_eq!(tables.class_v6(1 << 120), Some(0));
+    }
+
+    #[test]
+    fn the_narrowest_prefix_speaks() {
+        let prefixes = [
+            ("0.0.0.0/0", 1),
+            ("10.0.0.0/8", 2),
+            ("10.1.1.1/32", 3),
+            ("2001:db8::/33", 4),
+        ];
+        let prefixes = prefixes.map(|(net, class)| (net.parse().expect("a prefix"), class));
+        let tables = KernelTables::of_prefixes(&prefixes).expect("within bounds");
+        let v4 = [0x0a01_0101, 0x0a01_0102, 0x0b00_0000].map(|address| tables.class_v4(address));
+        assert_eq!(v4, [Some(3), Some(2), Some(1)]);
+        let v6 = [0x2001_0db8_0000, 0x2001_0db8_8000].map(|top| tables.class_v6(top << 80));
+        assert_eq!(v6, [Some(4), Some(0)]);
     }
 
     proptest! {

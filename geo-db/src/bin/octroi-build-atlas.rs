@@ -78,12 +78,11 @@ fn save(layers: &Layers, output: &Path) -> Result<(), AtlasError> {
     atlas.verify()?;
     let tables = atlas.kernel_tables()?;
     println!(
-        "  {} classes, {} IPv4 and {} IPv6 pieces; kernel: {} overflow blocks, {} nodes",
+        "  {} classes, {} IPv4 and {} IPv6 pieces; kernel: {} nodes",
         atlas.profiles().len(),
         atlas.classes_v4().len(),
         atlas.classes_v6().len(),
-        tables.v4_overflow.len(),
-        tables.v6_nodes.len()
+        tables.nodes.len()
     );
     write(&output.join("atlas.bin"), &bytes)
 }

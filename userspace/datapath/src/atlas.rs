@@ -1,8 +1,8 @@
-//! The atlas into one half of its maps.
+//! The atlas into one half of its map.
 
 use std::os::fd::AsFd as _;
 
-use octroi_abi::atlas::{V4_OVERFLOW_BLOCKS, V4_ROWS, V6_NODES, V6_ROOT_NODES};
+use octroi_abi::atlas::{NODES, ROOT_NODES};
 use octroi_abi::name;
 use octroi_geo_db::KernelTables;
 
@@ -22,59 +22,20 @@ impl Datapath {
                 reason,
             });
         }
-        let base = u32::from(half);
-        let writes = [
-            (
-                name::ATLAS_V4,
-                sys::update_array(self.atlas_v4.fd().as_fd(), base * V4_ROWS, &tables.v4_rows),
-            ),
-            (
-                name::ATLAS_V4_OVERFLOW,
-                sys::update_array(
-                    self.atlas_v4_overflow.fd().as_fd(),
-                    base * V4_OVERFLOW_BLOCKS,
-                    &tables.v4_overflow,
-                ),
-            ),
-            (
-                name::ATLAS_V6,
-                sys::update_array(
-                    self.atlas_v6.fd().as_fd(),
-                    base * V6_NODES,
-                    &tables.v6_nodes,
-                ),
-            ),
-        ];
-        for (map, result) in writes {
-            result.map_err(|source| DatapathError::Map {
+        let base = u32::from(half) * NODES;
+        sys::update_array(self.atlas.fd().as_fd(), base, &tables.nodes).map_err(|source| {
+            DatapathError::Map {
                 operation: "fill",
-                map,
+                map: name::ATLAS,
                 source,
-            })?;
-        }
-        Ok(())
+            }
+        })
     }
 }
 
 /// Whether everything fits, before anything is written.
 fn problem(tables: &KernelTables) -> Option<String> {
-    let (rows, blocks, nodes) = (
-        tables.v4_rows.len(),
-        tables.v4_overflow.len(),
-        tables.v6_nodes.len(),
-    );
-    if rows as u64 != u64::from(V4_ROWS) {
-        return Some(format!("{rows} IPv4 rows, {V4_ROWS} are expected"));
-    }
-    if blocks as u64 > u64::from(V4_OVERFLOW_BLOCKS) {
-        return Some(format!(
-            "{blocks} IPv4 overflow blocks, room for {V4_OVERFLOW_BLOCKS}"
-        ));
-    }
-    if (nodes as u64) < u64::from(V6_ROOT_NODES) || nodes as u64 > u64::from(V6_NODES) {
-        return Some(format!(
-            "{nodes} IPv6 nodes, {V6_ROOT_NODES} to {V6_NODES} are expected"
-        ));
-    }
-    None
+    let (nodes, roots) = (tables.nodes.len() as u64, u64::from(2 * ROOT_NODES));
+    (nodes < roots || nodes > u64::from(NODES))
+        .then(|| format!("{nodes} nodes, {roots} to {NODES} are expected"))
 }

@@ -71,9 +71,7 @@ pub struct Datapath {
     pub(crate) report: LoadReport,
     pub(crate) programs: Ebpf,
     pub(crate) control: Array<MapData, Wire<Control>>,
-    pub(crate) atlas_v4: MapData,
-    pub(crate) atlas_v4_overflow: MapData,
-    pub(crate) atlas_v6: MapData,
+    pub(crate) atlas: MapData,
     pub(crate) zones: Prefixes<u32>,
     pub(crate) marks: Prefixes<u64>,
     pub(crate) verdicts: MapData,
@@ -123,9 +121,7 @@ impl Datapath {
 
         let mut datapath = Self {
             control: typed(&mut ebpf, name::CONTROL, Array::try_from)?,
-            atlas_v4: data(&mut ebpf, name::ATLAS_V4)?,
-            atlas_v4_overflow: data(&mut ebpf, name::ATLAS_V4_OVERFLOW)?,
-            atlas_v6: data(&mut ebpf, name::ATLAS_V6)?,
+            atlas: data(&mut ebpf, name::ATLAS)?,
             zones: Prefixes::new(
                 name::ZONES,
                 typed(&mut ebpf, name::ZONES, LpmTrie::try_from)?,

@@ -2,11 +2,11 @@
 
 use std::os::fd::AsFd as _;
 
-use octroi_abi::atlas::{CLASS_MAX, SLOTS};
+use octroi_abi::atlas::CLASS_MAX;
 use octroi_abi::control::{MARKS_ENTRIES, MAX_ZONES, ZONES_ENTRIES};
 use octroi_abi::name;
 use octroi_abi::opaque::Opaque;
-use octroi_abi::rules::{RULE_SETS, VERDICT_ROWS};
+use octroi_abi::rules::{RULE_SETS, VERDICT_ROWS, VERDICT_SLOTS};
 use octroi_policy::Tables;
 
 use crate::error::DatapathError;
@@ -105,13 +105,13 @@ fn problem(tables: &Tables) -> Option<String> {
 }
 
 /// The rows of every zone, whole: a class past the end is judged as class 0.
-fn verdict_rows(tables: &Tables) -> Vec<[u16; SLOTS]> {
+fn verdict_rows(tables: &Tables) -> Vec<[u16; VERDICT_SLOTS]> {
     let mut rows = Vec::with_capacity(tables.verdicts.len() * ROWS_PER_ZONE as usize);
     for classes in &tables.verdicts {
         let unknown = classes.first().copied().unwrap_or(0);
-        let mut chunks = classes.chunks(SLOTS);
+        let mut chunks = classes.chunks(VERDICT_SLOTS);
         for _ in 0..ROWS_PER_ZONE {
-            let mut row = [unknown; SLOTS];
+            let mut row = [unknown; VERDICT_SLOTS];
             for (slot, number) in row.iter_mut().zip(chunks.next().unwrap_or_default()) {
                 *slot = *number;
             }

@@ -14,7 +14,7 @@ use octroi_abi::flow::{
     FLOWS_ENTRIES, FRAGMENTS_ENTRIES, FlowKey, FlowState, FragmentKey, FragmentState,
 };
 use octroi_abi::opaque::Opaque;
-use octroi_abi::rules::{RULE_SETS, RuleEntry, RuleSet, VERDICT_ROWS};
+use octroi_abi::rules::{RULE_SETS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
 use octroi_abi::{atlas, name, outcome};
 
 use crate::error::{DatapathError, io_error};
@@ -23,8 +23,7 @@ use crate::error::{DatapathError, io_error};
 const NO_PREALLOC: u32 = 1;
 /// Prefix length that LPM keys begin with.
 const PREFIX_LENGTH_BYTES: usize = 4;
-const ROW_BYTES: usize = atlas::SLOTS * 2;
-const NODE_BYTES: usize = atlas::SLOTS * 4;
+const ROW_BYTES: usize = VERDICT_SLOTS * 2;
 
 /// What the kernel knows of a map.
 #[derive(Clone, Copy, Debug)]
@@ -63,11 +62,9 @@ const PREFIX_KEY_BYTES: usize = PREFIX_LENGTH_BYTES + size_of::<PrefixKey>();
 
 /// Every pinned map.
 #[rustfmt::skip]
-pub(crate) const PINNED: [Shape; 15] = [
+pub(crate) const PINNED: [Shape; 13] = [
     shape(name::CONTROL, MapType::Array, 4, size_of::<Control>(), 1),
-    shape(name::ATLAS_V4, MapType::Array, 4, ROW_BYTES, 2 * atlas::V4_ROWS),
-    shape(name::ATLAS_V4_OVERFLOW, MapType::Array, 4, ROW_BYTES, 2 * atlas::V4_OVERFLOW_BLOCKS),
-    shape(name::ATLAS_V6, MapType::Array, 4, NODE_BYTES, 2 * atlas::V6_NODES),
+    shape(name::ATLAS, MapType::Array, 4, size_of::<atlas::Node>(), 2 * atlas::NODES),
     shape(name::ZONES, MapType::LpmTrie, PREFIX_KEY_BYTES, 4, ZONES_ENTRIES),
     shape(name::MARKS, MapType::LpmTrie, PREFIX_KEY_BYTES, 8, MARKS_ENTRIES),
     shape(name::VERDICTS, MapType::Array, 4, ROW_BYTES, 2 * VERDICT_ROWS),

@@ -54,7 +54,7 @@ unsafe impl Plain for u32 {}
 // SAFETY: integers.
 unsafe impl Plain for [u16; 256] {}
 // SAFETY: integers.
-unsafe impl Plain for [u32; 256] {}
+unsafe impl Plain for [u32; 16] {}
 
 /// The bytes of a value.
 pub(crate) fn bytes_of<T: Plain>(value: &T) -> &[u8] {

@@ -1,9 +1,6 @@
-//! Small tables: an atlas built the naive way, and policies over a handful of classes.
-
-use std::net::IpAddr;
+//! Small tables: an atlas, and policies over a handful of classes.
 
 use ipnet::IpNet;
-use octroi_abi::atlas::{SLOTS, V4_OVERFLOW, V4_ROWS, V6_CHILD, V6_ROOT_NODES};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{
     ENFORCED, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE, RULES_PER_SET, RuleEntry,
@@ -58,67 +55,7 @@ pub fn atlas() -> KernelTables {
 
 /// An atlas of any prefixes; the longest decides.
 pub fn atlas_of(prefixes: &[(IpNet, u16)]) -> KernelTables {
-    let mut tables = KernelTables {
-        v4_rows: vec![[0; SLOTS]; V4_ROWS as usize],
-        v4_overflow: Vec::new(),
-        v6_nodes: vec![[0; SLOTS]; V6_ROOT_NODES as usize],
-    };
-    let mut sorted = prefixes.to_vec();
-    sorted.sort_by_key(|(prefix, _)| prefix.prefix_len());
-    for (prefix, class) in sorted {
-        match prefix.network() {
-            IpAddr::V4(address) => {
-                insert_v4(&mut tables, u32::from(address), prefix.prefix_len(), class);
-            }
-            IpAddr::V6(address) => {
-                insert_v6(&mut tables, address.octets(), prefix.prefix_len(), class);
-            }
-        }
-    }
-    tables
-}
-
-fn insert_v4(tables: &mut KernelTables, address: u32, length: u8, class: u16) {
-    let blocks = 1_usize << (24_u8.saturating_sub(length));
-    let first = (address >> 8) as usize;
-    for block in first..first + blocks {
-        let slot = &mut tables.v4_rows[block >> 8][block & 0xff];
-        if length <= 24 {
-            assert!(*slot & V4_OVERFLOW == 0, "shorter prefixes come first");
-            *slot = class;
-            continue;
-        }
-        if *slot & V4_OVERFLOW == 0 {
-            tables.v4_overflow.push([*slot; SLOTS]);
-            *slot = V4_OVERFLOW | u16::try_from(tables.v4_overflow.len() - 1).unwrap();
-        }
-        let row = &mut tables.v4_overflow[usize::from(*slot & !V4_OVERFLOW)];
-        let from = (address & 0xff) as usize;
-        row[from..from + (1 << (32 - length))].fill(class);
-    }
-}
-
-fn insert_v6(tables: &mut KernelTables, address: [u8; 16], length: u8, class: u16) {
-    let mut node = usize::from(address[0]);
-    let mut depth = 1;
-    // The root is two bytes deep: a prefix shorter than a byte covers several nodes.
-    assert!(length >= 8);
-    while u32::from(length) > 8 * (depth + 1) {
-        let slot = tables.v6_nodes[node][usize::from(address[depth as usize])];
-        node = if slot & V6_CHILD == 0 {
-            tables.v6_nodes.push([slot; SLOTS]);
-            let child = tables.v6_nodes.len() - 1;
-            tables.v6_nodes[node][usize::from(address[depth as usize])] =
-                V6_CHILD | u32::try_from(child).unwrap();
-            child
-        } else {
-            (slot & !V6_CHILD) as usize
-        };
-        depth += 1;
-    }
-    let from = usize::from(address[depth as usize]);
-    let count = 1_usize << (8 * (depth + 1) - u32::from(length));
-    tables.v6_nodes[node][from..from + count].fill(u32::from(class));
+    KernelTables::of_prefixes(prefixes).expect("within bounds")
 }
 
 /// A rule without conditions.
