@@ -68,9 +68,10 @@ const EMBEDDED_NAME: &str = "(embedded)";
 /// One family's table from address to class.
 struct Table<A: Address> {
     classes: Partition<A, ClassId>,
-    /// Of IPv4 only; made at the first look-up, so that opening does not wait for it.
+    /// Both are made at the first look-up, so that opening does not wait for them.
+    index: OnceLock<Index<A>>,
+    /// Of IPv4 only.
     front: OnceLock<Front>,
-    index: Index<A>,
 }
 
 impl<A: Address> Table<A> {
@@ -81,7 +82,7 @@ impl<A: Address> Table<A> {
             classes.push(piece.first, class.copied().unwrap_or(CLASS_UNKNOWN));
         }
         Self {
-            index: Index::new(&classes),
+            index: OnceLock::new(),
             front: OnceLock::new(),
             classes,
         }
@@ -90,7 +91,8 @@ impl<A: Address> Table<A> {
     /// The class by search.
     #[inline]
     fn class_of(&self, address: A) -> ClassId {
-        let found = self.index.find(self.classes.starts(), address);
+        let index = self.index.get_or_init(|| Index::new(&self.classes));
+        let found = index.find(self.classes.starts(), address);
         self.classes.value(found)
     }
 }
