@@ -38,6 +38,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
+use jiff::civil::Date;
 
 pub use self::dossier::{Axis, Claim, Confidence, Confidences, Dossier, Level};
 pub use self::error::AtlasError;
@@ -107,6 +108,12 @@ impl Table<u32> {
     }
 }
 
+/// The embedded catalogue, as of its own day or another one.
+fn catalogue_as_of(day: Option<Date>) -> Result<Arc<Catalogue>, AtlasError> {
+    let catalogue = Catalogue::embedded()?;
+    Ok(day.map_or_else(|| Arc::clone(&catalogue), |day| Arc::new(catalogue.at(day))))
+}
+
 /// The map of the Internet. Immutable: share it as `Arc<Atlas>`.
 pub struct Atlas {
     catalogue: Arc<Catalogue>,
@@ -125,8 +132,21 @@ impl Atlas {
     /// # Errors
     /// When the embedded data or catalogue is damaged, which a test rules out.
     pub fn embedded() -> Result<Self, AtlasError> {
+        Self::embedded_as_of(None)
+    }
+
+    /// The same, with the laws, parents and seats of a day: as much work as [`Self::embedded`].
+    ///
+    /// # Errors
+    /// As [`Self::embedded`]; when that day's catalogue makes more classes than there are class
+    /// numbers.
+    pub fn embedded_at(day: Date) -> Result<Self, AtlasError> {
+        Self::embedded_as_of(Some(day))
+    }
+
+    fn embedded_as_of(day: Option<Date>) -> Result<Self, AtlasError> {
         let (container, catalogue) = std::thread::scope(|scope| {
-            let catalogue = scope.spawn(Catalogue::embedded);
+            let catalogue = scope.spawn(|| catalogue_as_of(day));
             let container = Container::new(EMBEDDED_NAME, Cow::Borrowed(EMBEDDED));
             let catalogue = catalogue
                 .join()
@@ -141,7 +161,15 @@ impl Atlas {
     /// # Errors
     /// When the file cannot be read, is no atlas, of another format, or damaged.
     pub fn open(path: &Path) -> Result<Self, AtlasError> {
-        Self::from_container(&file::open(path)?, Catalogue::embedded()?)
+        Self::from_container(&file::open(path)?, catalogue_as_of(None)?)
+    }
+
+    /// The same, with the laws, parents and seats of a day.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; when that day's catalogue makes more classes than there are class numbers.
+    pub fn open_at(path: &Path, day: Date) -> Result<Self, AtlasError> {
+        Self::from_container(&file::open(path)?, catalogue_as_of(Some(day))?)
     }
 
     /// The atlas in the bytes of `file`, with the embedded catalogue.
@@ -150,7 +178,17 @@ impl Atlas {
     /// When they are no atlas, of another format, or damaged.
     pub fn from_bytes(file: &str, bytes: Vec<u8>) -> Result<Self, AtlasError> {
         let container = Container::new(file, Cow::Owned(bytes))?;
-        Self::from_container(&container, Catalogue::embedded()?)
+        Self::from_container(&container, catalogue_as_of(None)?)
+    }
+
+    /// The same, with the laws, parents and seats of a day.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`]; when that day's catalogue makes more classes than there are class
+    /// numbers.
+    pub fn from_bytes_at(file: &str, bytes: Vec<u8>, day: Date) -> Result<Self, AtlasError> {
+        let container = Container::new(file, Cow::Owned(bytes))?;
+        Self::from_container(&container, catalogue_as_of(Some(day))?)
     }
 
     /// Joins layers with a catalogue.

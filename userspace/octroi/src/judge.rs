@@ -99,10 +99,16 @@ impl Judge {
         page::render(residency, &asked, self.atlas.catalogue(), language)
     }
 
-    /// The catalogue's groups of countries as they are today.
+    /// The day for which laws, parents, seats and qualifications are read.
+    #[must_use]
+    pub(crate) fn day(&self) -> Date {
+        self.atlas.catalogue().day()
+    }
+
+    /// The catalogue's groups of countries as they are on that day.
     #[must_use]
     pub(crate) fn regions(&self) -> CatalogueOn<'_> {
-        self.regions_on(today())
+        self.regions_on(self.day())
     }
 
     /// The catalogue's groups of countries as they are on a day.
@@ -182,25 +188,24 @@ pub(crate) fn zone_number(policy: &Policy, name: &str) -> Result<u8> {
     })
 }
 
-/// Opens an atlas: a file, or the one inside the binary.
+/// Opens an atlas, a file or the one inside the binary, with the laws, parents and seats of a day.
 ///
 /// # Errors
 /// When the file is not an atlas of this version, or is damaged.
-pub(crate) fn open_atlas(path: Option<&Path>) -> Result<Arc<Atlas>> {
+pub(crate) fn open_atlas(path: Option<&Path>, day: Date) -> Result<Arc<Atlas>> {
     let atlas = match path {
-        Some(path) => {
-            Atlas::open(path).with_context(|| format!("cannot use the atlas {}", path.display()))?
-        }
-        None => Atlas::embedded().context("the atlas inside the binary cannot be opened")?,
+        Some(path) => Atlas::open_at(path, day)
+            .with_context(|| format!("cannot use the atlas {}", path.display()))?,
+        None => Atlas::embedded_at(day).context("the atlas inside the binary cannot be opened")?,
     };
     Ok(Arc::new(atlas))
 }
 
-/// The same data as it was read on a day: laws, parents, adequacy and qualifications of that day.
+/// The same data as of another day.
 ///
 /// # Errors
 /// When the catalogue of that day makes more classes than there are class numbers.
-pub(crate) fn atlas_at(atlas: &Arc<Atlas>, day: Date) -> Result<Arc<Atlas>> {
+pub(crate) fn atlas_at(atlas: &Atlas, day: Date) -> Result<Arc<Atlas>> {
     let catalogue = Arc::new(atlas.catalogue().at(day));
     let atlas = atlas
         .with_catalogue(catalogue)
@@ -208,7 +213,16 @@ pub(crate) fn atlas_at(atlas: &Arc<Atlas>, day: Date) -> Result<Arc<Atlas>> {
     Ok(Arc::new(atlas))
 }
 
-/// Today, for laws and qualifications.
+/// The day for which laws, parents, seats and qualifications are read when nobody names one: today,
+/// but never before the day on which the facts were checked. A clock that says so is wrong, and a
+/// law that was not there yet must not open the gate.
+#[must_use]
+pub(crate) fn day_of_law() -> Date {
+    let checked = Catalogue::embedded().map(|catalogue| catalogue.as_of());
+    checked.map_or_else(|_| today(), |checked| today().max(checked))
+}
+
+/// Today, by the clock.
 #[must_use]
 pub(crate) fn today() -> Date {
     jiff::Zoned::now().date()

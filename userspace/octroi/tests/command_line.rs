@@ -28,6 +28,19 @@ fn refused(arguments: &[&str], words: &[&str]) {
 }
 
 #[test]
+fn what_is_asked_of_no_day_is_asked_of_today() {
+    let bare = octroi(&["explain", "--json", "20.74.0.1"]);
+    let explained: Vec<Value> = serde_json::from_slice(&bare.stdout).unwrap();
+    let day = explained[0]["residency"]["at"].as_str().unwrap();
+    let checked = octroi_geo_db::Catalogue::embedded().unwrap().as_of();
+    let today = jiff::Zoned::now().date().max(checked).to_string();
+    let yesterday = jiff::Zoned::now().date().yesterday().unwrap().max(checked);
+    assert!(day == today || day == yesterday.to_string(), "{day}");
+    let dated = octroi(&["explain", "--json", "--at", day, "20.74.0.1"]);
+    assert_eq!(text(&bare.stdout), text(&dated.stdout));
+}
+
+#[test]
 fn explain_tells_the_three_axes_of_telling_addresses() {
     let table = [
         (

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod adoption;
+mod calendar;
 mod common;
 mod equivalence;
 mod network;

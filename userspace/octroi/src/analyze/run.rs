@@ -54,7 +54,8 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<ExitCode> {
 }
 
 fn judge(arguments: &AnalyzeArguments) -> Result<Desk> {
-    let atlas = judge::open_atlas(arguments.atlas.as_deref())?;
+    let at = arguments.at.unwrap_or_else(judge::day_of_law);
+    let atlas = judge::open_atlas(arguments.atlas.as_deref(), at)?;
     let policy = judge::read_policy(&arguments.policy, atlas.catalogue())?;
     let zone = match &arguments.zone {
         None => 0,
@@ -66,7 +67,7 @@ fn judge(arguments: &AnalyzeArguments) -> Result<Desk> {
             policy: policy.into(),
         },
         zone,
-        at: arguments.at.unwrap_or_else(judge::today),
+        at,
     })
 }
 

@@ -29,9 +29,9 @@ pub(super) fn run(command: PolicyCommand) -> Result<ExitCode> {
 }
 
 fn check(name_or_path: &str, atlas: Option<&Path>) -> Result<ExitCode> {
-    let atlas = judge::open_atlas(atlas)?;
+    let atlas = judge::open_atlas(atlas, judge::day_of_law())?;
     let policy = judge::read_policy(name_or_path, atlas.catalogue())?;
-    let tables = policy.compile(atlas.as_ref(), judge::today())?;
+    let tables = policy.compile(atlas.as_ref(), atlas.catalogue().day())?;
     for warning in &policy.warnings {
         eprintln!("warning: {warning}");
     }

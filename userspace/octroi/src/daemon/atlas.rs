@@ -57,10 +57,10 @@ impl AtlasState {
     }
 }
 
-/// Opens the atlas that the configuration names. A file that this gateway builds itself and has not
+/// Opens the atlas that the configuration names, with the laws of a day. A file that this gateway builds itself and has not
 /// built yet is no error: the atlas inside the binary holds until then.
-pub(super) fn open(config: &AtlasConfig) -> Result<(Arc<Atlas>, Opened)> {
-    let embedded = || anyhow::Ok((judge::open_atlas(None)?, Opened::default()));
+pub(super) fn open(config: &AtlasConfig, day: Date) -> Result<(Arc<Atlas>, Opened)> {
+    let embedded = || anyhow::Ok((judge::open_atlas(None, day)?, Opened::default()));
     let Some(path) = &config.file else {
         return embedded();
     };
@@ -73,7 +73,7 @@ pub(super) fn open(config: &AtlasConfig) -> Result<(Arc<Atlas>, Opened)> {
     }
     let key = config.public_key.as_deref();
     let key = key.map(signature::read_key).transpose()?;
-    let (atlas, opened) = geo_db::open_signed(path, key.as_ref())
+    let (atlas, opened) = geo_db::open_signed(path, key.as_ref(), day)
         .with_context(|| format!("cannot use the atlas {}", path.display()))?;
     let opened = Opened {
         file: Some(path.display().to_string()),
@@ -119,7 +119,8 @@ impl Gate {
     }
 
     fn try_atlas(&self, path: &Path, problems: &[String]) -> Result<()> {
-        let (atlas, opened) = open(&self.config.atlas)?;
+        let _alone = self.changing();
+        let (atlas, opened) = open(&self.config.atlas, self.engine().judge.day())?;
         let (policy, old) = {
             let engine = self.engine();
             (
@@ -132,7 +133,7 @@ impl Gate {
             return Ok(());
         }
         let kernel_tables = atlas.kernel_tables()?;
-        let tables = policy.compile(atlas.as_ref(), today())?;
+        let tables = policy.compile(atlas.as_ref(), atlas.catalogue().day())?;
         // Lock order: datapath before engine.
         let mut datapath = self.datapath_mut();
         let applied = datapath.apply_atlas_and_policy(&kernel_tables, &tables)?;
@@ -181,14 +182,14 @@ impl Gate {
 }
 
 /// The live flows whose standing another atlas changes.
-struct Changes {
+pub(super) struct Changes {
     flows: usize,
     by_kind: Vec<(String, usize)>,
     first: Vec<String>,
 }
 
 impl Changes {
-    fn of(engine: &Engine, old: &Atlas, new: &Atlas) -> Self {
+    pub(super) fn of(engine: &Engine, old: &Atlas, new: &Atlas) -> Self {
         let mut flows: Vec<&LiveFlow> = engine.registry.iter().collect();
         flows.sort_by_key(|flow| flow.state.first_ns);
         let mut counted: HashMap<(Standing, Standing), usize> = HashMap::new();
@@ -227,7 +228,7 @@ impl Changes {
         }
     }
 
-    fn summary(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let mut text = match self.flows {
             0 => return "no live flow changes class".to_owned(),
             1 => "1 live flow changes class".to_owned(),
@@ -241,7 +242,7 @@ impl Changes {
         text
     }
 
-    fn facts(&self, notice: Notice) -> Notice {
+    pub(super) fn facts(&self, notice: Notice) -> Notice {
         let mut notice = notice.with("flows_changed", self.flows);
         let changes = self.by_kind.iter().take(LISTED_CHANGES);
         for (number, (kind, count)) in (1..).zip(changes) {

@@ -1,5 +1,6 @@
 //! The slow path: what the kernel tells becomes flows, names, verdicts by name, and alerts.
 
+use jiff::civil::Date;
 use octroi_abi::event::{FlowEvent, kind};
 use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
 use octroi_abi::rules::{MAX_RULES, RULE_DEFAULT, RULE_NONE, RULE_OPAQUE};
@@ -13,7 +14,7 @@ use super::gate::InForce;
 use super::registry::{End, FlowName, LiveFlow, Registry, address, tcp_closed};
 use super::tell::Teller;
 use crate::config::{Config, FlowsConfig};
-use crate::judge::{self, Judge, Question};
+use crate::judge::{Judge, Question};
 
 const TCP: u8 = 6;
 const TCP_SYN: u8 = 0x02;
@@ -138,7 +139,7 @@ impl Engine {
             Some(_) => {
                 let question = Question {
                     name: Some(&told.name),
-                    ..question(flow)
+                    ..question(flow, self.judge.day())
                 };
                 self.judge.decide(&question).verdict.code() > flow.state.verdict
             }
@@ -184,7 +185,7 @@ impl Engine {
             return;
         };
         if self.names_enforced && flow.name.is_some() && judged_by_policy(flow.state.rule) {
-            let question = question(flow);
+            let question = question(flow, self.judge.day());
             let decision = self.judge.decide(&question);
             if differs(&decision, &flow.state) {
                 let change = change(&decision, self.generation, flow.state.class);
@@ -272,7 +273,7 @@ fn judged_by_policy(rule: u16) -> bool {
 }
 
 /// What the policy is asked about a flow.
-pub(super) fn question(flow: &LiveFlow) -> Question<'_> {
+pub(super) fn question(flow: &LiveFlow, at: Date) -> Question<'_> {
     Question {
         zone: flow.state.zone,
         destination: address(flow.key.outside, flow.key.family),
@@ -280,7 +281,7 @@ pub(super) fn question(flow: &LiveFlow) -> Question<'_> {
         port: flow.key.outside_port,
         name: flow.name.as_ref().map(|name| name.name.as_str()),
         opaque: Opaque::from_code(flow.state.opaque).unwrap_or(Opaque::Malformed),
-        at: judge::today(),
+        at,
     }
 }
 

@@ -40,6 +40,7 @@ pub(super) struct Gate {
     engine: Mutex<Engine>,
     guarded: Mutex<Vec<Guarded>>,
     atlas: Mutex<AtlasState>,
+    changing: Mutex<()>,
 }
 
 /// The rings of the kernel, for the tasks that drain them.
@@ -80,14 +81,14 @@ impl Gate {
         let mut teller = Teller::open(&config.events, &origin)?;
         let progress = Progress::start();
         progress.step("opening the atlas");
-        let (atlas, opened) = super::atlas::open(&config.atlas)?;
+        let (atlas, opened) = super::atlas::open(&config.atlas, judge::day_of_law())?;
         progress.step("reading the policy");
         let (text, file) = judge::policy_text(&config.policy)?;
         let policy = Policy::parse(&text, &file, atlas.catalogue())?;
         for warning in &policy.warnings {
             tracing::warn!("{warning}");
         }
-        let tables = policy.compile(atlas.as_ref(), judge::today())?;
+        let tables = policy.compile(atlas.as_ref(), atlas.catalogue().day())?;
         progress.step("compiling the atlas for the kernel");
         let kernel_tables = atlas.kernel_tables()?;
         progress.step("loading the kernel programs");
@@ -126,7 +127,7 @@ impl Gate {
             atlas,
             policy: policy.into(),
         };
-        let in_force = InForce::now(file, text);
+        let in_force = InForce::now(file, text, judge.day());
         let engine = Engine::new(judge, applied.generation, in_force, teller, &config);
         let gate = Self {
             config,
@@ -138,6 +139,7 @@ impl Gate {
             guarded: Mutex::new(guarded),
             atlas: Mutex::new(AtlasState::of(opened)),
             update_now: Notify::new(),
+            changing: Mutex::new(()),
         };
         Ok((gate, rings))
     }
@@ -157,6 +159,12 @@ impl Gate {
     /// The slow path's state.
     pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held from before the tables in force are read until the new ones are: two changes at once
+    /// would build on what the other one replaces. The outermost lock.
+    pub(super) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the atlas came from, and its last update. The innermost lock.
@@ -276,18 +284,18 @@ pub(super) struct InForce {
     pub(super) text: String,
     /// Since when.
     pub(super) applied: Timestamp,
-    /// The day for which laws and qualifications were read.
-    pub(super) day: Date,
+    /// The last day that was tried: one that cannot be read is told once.
+    pub(super) tried: Date,
 }
 
 impl InForce {
     /// In force from now on.
-    pub(super) fn now(file: String, text: String) -> Self {
+    pub(super) fn now(file: String, text: String, day: Date) -> Self {
         Self {
             file,
             text,
             applied: Timestamp::now(),
-            day: judge::today(),
+            tried: day,
         }
     }
 }

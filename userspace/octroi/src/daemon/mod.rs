@@ -5,6 +5,7 @@
 
 mod alert_log;
 mod atlas;
+mod calendar;
 mod clock;
 mod engine;
 mod gate;

@@ -74,7 +74,7 @@ impl Reasons {
 
 /// The whole reason, as it was explained, with what the kernel really does with the flow.
 fn residency(judge: &Judge, flow: &LiveFlow) -> Residency {
-    let mut residency = judge.residency(&question(flow), Language::En);
+    let mut residency = judge.residency(&question(flow, judge.day()), Language::En);
     residency.verdict = Verdict::from_code(flow.state.verdict).unwrap_or(Verdict::Block);
     residency.enforced = flow.state.flags & ENFORCED != 0;
     residency.rule = judge.policy.rule_name(flow.state.rule).into();
@@ -96,7 +96,7 @@ pub(super) fn detail(engine: &Engine, flow: &LiveFlow) -> FlowDetail {
         row: rows::flow_row(engine, flow),
         community_id: Some(octroi_inspect::community_id(&flow.key).into()),
         interface: engine.teller.interface_name(flow.ifindex),
-        text: judge.page(&question(flow), &residency, Language::En),
+        text: judge.page(&question(flow, judge.day()), &residency, Language::En),
         residency,
     }
 }

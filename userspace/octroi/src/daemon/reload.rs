@@ -49,11 +49,12 @@ impl Gate {
     }
 
     fn try_policy(&self, text: &str, file: &str) -> Result<PolicyCheck, Vec<String>> {
+        let _alone = self.changing();
         let atlas = Arc::clone(&self.engine().judge.atlas);
         let policy = Policy::parse(text, file, atlas.catalogue())
             .map_err(|diagnostics| report::lines(&diagnostics))?;
         let tables = policy
-            .compile(atlas.as_ref(), judge::today())
+            .compile(atlas.as_ref(), atlas.catalogue().day())
             .map_err(|error| vec![error.to_string()])?;
         // Lock order: datapath before engine.
         let mut datapath = self.datapath_mut();
@@ -79,24 +80,10 @@ impl Gate {
             policy: Arc::new(policy),
         };
         engine.generation = applied.generation;
-        engine.in_force = InForce::now(file.to_owned(), text.to_owned());
+        let day = engine.judge.day();
+        engine.in_force = InForce::now(file.to_owned(), text.to_owned(), day);
         engine.judged_anew(&datapath);
         Ok(check)
-    }
-
-    /// Compiles the policy in force again when the day has changed: laws, adequacy decisions and
-    /// qualifications are dated.
-    pub(super) fn turn_the_page(&self) {
-        let (file, text) = {
-            let engine = self.engine();
-            if engine.in_force.day == judge::today() {
-                return;
-            }
-            (engine.in_force.file.clone(), engine.in_force.text.clone())
-        };
-        // Refused: yesterday's tables stay, told once and not every second.
-        self.apply_policy_text(&text, &file);
-        self.engine().in_force.day = judge::today();
     }
 
     pub(super) fn tell(&self, kind: NoticeKind, message: String) {

@@ -155,7 +155,7 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
         port: request.port.unwrap_or(HTTPS),
         name: request.name.as_deref(),
         opaque: Opaque::None,
-        at: judge::today(),
+        at: judge.day(),
     };
     let residency = judge.residency(&question, Language::En);
     Ok(Explained {
@@ -169,7 +169,7 @@ fn check(gate: &Gate, text: &str, file: &str) -> PolicyCheck {
     let outcome = Policy::parse(text, file, atlas.catalogue())
         .map_err(|diagnostics| report::lines(&diagnostics))
         .and_then(|policy| {
-            let compiled = policy.compile(atlas.as_ref(), judge::today());
+            let compiled = policy.compile(atlas.as_ref(), atlas.catalogue().day());
             compiled
                 .map(|_| policy)
                 .map_err(|error| vec![error.to_string()])

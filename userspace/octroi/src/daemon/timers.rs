@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::clock::Clock;
 use super::gate::{Gate, Guarded, xdp_mode};
 use super::{interfaces as own, report};
+use crate::judge;
 
 /// Least time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -43,7 +44,7 @@ pub(super) async fn sweep(gate: Arc<Gate>) {
 }
 
 fn sweep_once(gate: &Gate) {
-    gate.turn_the_page();
+    gate.turn_the_page(judge::day_of_law());
     let began_ns = Clock::now().monotonic_ns();
     let datapath = gate.datapath();
     let mut flows = Vec::new();

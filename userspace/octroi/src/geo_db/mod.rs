@@ -19,11 +19,13 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use jiff::civil::Date;
 use minisign_verify::PublicKey;
 use octroi_geo_db::Atlas;
 
 pub(crate) use self::arguments::GeoDbCommand;
 pub(crate) use self::diff::standing as standing_in_words;
+use crate::judge::day_of_law;
 
 /// Does it.
 ///
@@ -45,8 +47,12 @@ pub(crate) fn run(command: &GeoDbCommand) -> Result<ExitCode> {
 /// `embedded`.
 fn open(path: Option<&Path>) -> Result<Atlas> {
     match path {
-        Some(path) if path.as_os_str() != arguments::EMBEDDED => Ok(Atlas::open(path)?),
-        _ => Atlas::embedded().context("the atlas inside the binary cannot be opened"),
+        Some(path) if path.as_os_str() != arguments::EMBEDDED => {
+            Ok(Atlas::open_at(path, day_of_law())?)
+        }
+        _ => {
+            Atlas::embedded_at(day_of_law()).context("the atlas inside the binary cannot be opened")
+        }
     }
 }
 
@@ -64,7 +70,11 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// It cannot be read, the signature is missing or does not hold, it is no atlas or damaged.
-pub(crate) fn open_signed(path: &Path, key: Option<&PublicKey>) -> Result<(Atlas, Opened)> {
+pub(crate) fn open_signed(
+    path: &Path,
+    key: Option<&PublicKey>,
+    day: Date,
+) -> Result<(Atlas, Opened)> {
     let bytes =
         std::fs::read(path).with_context(|| format!("cannot read the atlas {}", path.display()))?;
     let signed = key
@@ -74,6 +84,6 @@ pub(crate) fn open_signed(path: &Path, key: Option<&PublicKey>) -> Result<(Atlas
         bytes: bytes.len() as u64,
         signed,
     };
-    let atlas = Atlas::from_bytes(&path.display().to_string(), bytes)?;
+    let atlas = Atlas::from_bytes_at(&path.display().to_string(), bytes, day)?;
     Ok((atlas, opened))
 }

@@ -8,11 +8,12 @@ use serde_json::json;
 
 use super::arguments::VerifyArguments;
 use super::signature::{read_key, signature_path};
+use crate::judge::day_of_law;
 
 /// Checks a file; every check that it passed is a line.
 pub(super) fn run(arguments: &VerifyArguments) -> Result<ExitCode> {
     let key = arguments.public_key.as_deref().map(read_key).transpose()?;
-    let (atlas, opened) = super::open_signed(&arguments.file, key.as_ref())?;
+    let (atlas, opened) = super::open_signed(&arguments.file, key.as_ref(), day_of_law())?;
     atlas.verify()?;
     drop(atlas.kernel_tables()?);
     let known = coverage(&atlas);

@@ -64,11 +64,8 @@ pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
 
 impl Desk {
     fn new(arguments: &ExplainArguments) -> Result<Self> {
-        let atlas = judge::open_atlas(arguments.atlas.as_deref())?;
-        let atlas = match arguments.at {
-            Some(day) => judge::atlas_at(&atlas, day)?,
-            None => atlas,
-        };
+        let at = arguments.at.unwrap_or_else(judge::day_of_law);
+        let atlas = judge::open_atlas(arguments.atlas.as_deref(), at)?;
         let policy = arguments.policy.as_deref().unwrap_or(DEFAULT_POLICY);
         let policy = judge::read_policy(policy, atlas.catalogue())?;
         let zone = match &arguments.zone {
@@ -86,7 +83,7 @@ impl Desk {
             protocol,
             port: if has_ports { arguments.port } else { 0 },
             name: arguments.name.clone(),
-            at: arguments.at.unwrap_or_else(judge::today),
+            at,
             language: arguments.lang.into(),
         })
     }
