@@ -70,7 +70,7 @@ pub fn follow(
     // SAFETY: the pointer is the kernel's; an entry that is reused meanwhile still holds a state.
     let state = unsafe { &*state };
     if offset_bytes < state.header_end {
-        return packet.give_up(Opaque::FragmentEvasive);
+        return packet.give_up(Opaque::FragmentOverlapping);
     }
     packet.key = state.key;
     let opaque = crate::transport::of_flow(state.key.protocol, state.key.family);
@@ -84,7 +84,7 @@ pub fn follow(
 #[inline(always)]
 fn without_first(protocol: u8, offset_bytes: u32) -> Opaque {
     if protocol == crate::packet::protocol::TCP && offset_bytes < 20 {
-        Opaque::FragmentEvasive
+        Opaque::FragmentOverlapping
     } else {
         Opaque::FragmentWithoutFirst
     }

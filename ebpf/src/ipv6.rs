@@ -177,7 +177,7 @@ fn extensions<F: Frame>(frame: &F, walk: &mut Walk, end: u32) -> Opaque {
         }
         // A first fragment must hold the whole chain (RFC 7112).
         let short = if walk.fragment == fragment::FIRST {
-            Opaque::FragmentEvasive
+            Opaque::FragmentTiny
         } else {
             Opaque::Truncated
         };
@@ -189,7 +189,7 @@ fn extensions<F: Frame>(frame: &F, walk: &mut Walk, end: u32) -> Opaque {
                 return short;
             };
             if walk.fragmentable != 0 {
-                return Opaque::FragmentEvasive;
+                return Opaque::FragmentNested;
             }
             let offset_and_more = u16::from_be(found.offset_and_more);
             walk.offset += FRAGMENT_HEADER_BYTES;

@@ -10,14 +10,9 @@ use octroi_abi::outcome::Direction;
 pub mod protocol {
     pub const ICMP: u8 = 1;
     pub const IGMP: u8 = 2;
-    pub const IPV4: u8 = 4;
     pub const TCP: u8 = 6;
     pub const UDP: u8 = 17;
     pub const DCCP: u8 = 33;
-    pub const IPV6: u8 = 41;
-    pub const GRE: u8 = 47;
-    pub const ESP: u8 = 50;
-    pub const AH: u8 = 51;
     pub const ICMPV6: u8 = 58;
     pub const SCTP: u8 = 132;
     pub const UDP_LITE: u8 = 136;
@@ -172,7 +167,7 @@ impl Packet {
     #[inline(always)]
     pub fn has_flow(&self) -> bool {
         self.addressed != 0
-            && (self.opaque == Opaque::None.code() || self.opaque >= Opaque::IpInIp.code())
+            && (self.opaque == Opaque::None.code() || self.opaque >= Opaque::SourceRouted.code())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::Direction;
+use octroi_abi::tunnel;
 
 use crate::frame::{Frame, header};
 use crate::packet::{Packet, fragment, protocol};
@@ -69,18 +70,7 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet, par
         protocol::DCCP => ports(frame, direction, packet, part, DCCP_BYTES),
         protocol::ICMP if packet.key.family == 4 => icmp(frame, packet, part),
         protocol::ICMPV6 if packet.key.family == 6 => icmp(frame, packet, part),
-        other => packet.note(without_ports(other)),
-    }
-}
-
-/// What a protocol without ports is.
-#[inline(always)]
-pub fn without_ports(number: u8) -> Opaque {
-    match number {
-        protocol::IPV4 | protocol::IPV6 => Opaque::IpInIp,
-        protocol::GRE => Opaque::Gre,
-        protocol::ESP | protocol::AH => Opaque::Ipsec,
-        _ => Opaque::UnknownProtocol,
+        other => packet.note(tunnel::of_protocol(other)),
     }
 }
 
@@ -95,7 +85,7 @@ pub fn of_flow(number: u8, family: u8) -> Opaque {
         | protocol::DCCP => Opaque::None,
         protocol::ICMP if family == 4 => Opaque::None,
         protocol::ICMPV6 if family == 6 => Opaque::None,
-        other => without_ports(other),
+        other => tunnel::of_protocol(other),
     }
 }
 
@@ -103,7 +93,7 @@ pub fn of_flow(number: u8, family: u8) -> Opaque {
 #[inline(always)]
 fn short(packet: &Packet) -> Opaque {
     if packet.fragment == fragment::FIRST {
-        Opaque::FragmentEvasive
+        Opaque::FragmentTiny
     } else {
         Opaque::Truncated
     }
@@ -164,7 +154,24 @@ fn udp<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet, part: &Pa
     );
     packet.payload = part.offset + UDP_BYTES;
     packet.payload_bytes = length - UDP_BYTES;
+    if tunnel::is_udp_port(packet.key.outside_port) {
+        tunnelled(frame, packet);
+    }
     segments(frame, packet);
+}
+
+/// Notes a tunnel over UDP. A payload too short for a tunnel's header reads as zeros.
+#[inline(never)]
+fn tunnelled<F: Frame>(frame: &F, packet: &mut Packet) {
+    let head = if packet.payload_bytes < size_of::<[u8; 8]>() as u32 {
+        [0; 8]
+    } else {
+        header::<F, [u8; 8]>(frame, packet.payload).unwrap_or([0; 8])
+    };
+    let kind = tunnel::over_udp(packet.key.outside_port, head);
+    if kind as u8 != 0 {
+        packet.note(kind);
+    }
 }
 
 #[inline(always)]

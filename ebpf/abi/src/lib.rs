@@ -16,6 +16,7 @@ pub mod flow;
 pub mod opaque;
 pub mod outcome;
 pub mod rules;
+pub mod tunnel;
 pub mod verdict;
 
 /// Version of every shape in this crate. It names the pin directory

@@ -30,7 +30,7 @@ fn packets() -> impl Strategy<Value = Vec<(u8, u16, Opaque)>> {
     let packet = prop_oneof![
         4 => (select(vec![6u8, 17, 132]), select(vec![443u16, 80, 79, 5000, 53]), Just(Opaque::None)),
         1 => (select(vec![1u8, 58]), Just(0), Just(Opaque::None)),
-        1 => (Just(47), Just(0), select(vec![Opaque::Gre, Opaque::Ipsec])),
+        1 => (Just(47), Just(0), select(vec![Opaque::Gre, Opaque::Esp])),
         1 => (Just(6), Just(443), Just(Opaque::SourceRouted)),
     ];
     proptest::collection::vec(packet, 1..6)

@@ -275,6 +275,31 @@ fn suspicious_rules_raise_warnings() {
 }
 
 #[test]
+fn words_for_several_kinds_give_way_to_narrower_ones() {
+    let text = format!(
+        "{HEAD}[policy.opaque]\nesp = \"allow\"\ngeneve = \"flag\"\ndefault = \"block\"\n\
+         ipsec = \"flag\"\nunknown_protocol = \"flag\"\nfragment_evasive = \"flag\"\n\
+         tunnel = \"reject\"\n"
+    );
+    let policy = parse(&text).unwrap();
+    for (kind, verdict) in [
+        (Opaque::Esp, Verdict::Allow),
+        (Opaque::Ah, Verdict::Flag),
+        (Opaque::Geneve, Verdict::Flag),
+        (Opaque::Vxlan, Verdict::Reject),
+        (Opaque::Ipv4InIp, Verdict::Reject),
+        (Opaque::L2tp, Verdict::Flag),
+        (Opaque::UnknownProtocol, Verdict::Flag),
+        (Opaque::FragmentTiny, Verdict::Flag),
+        (Opaque::FragmentOverlapping, Verdict::Flag),
+        (Opaque::FragmentWithoutFirst, Verdict::Block),
+        (Opaque::Truncated, Verdict::Block),
+    ] {
+        assert_eq!(policy.opaque_verdict(kind), verdict, "{}", kind.name());
+    }
+}
+
+#[test]
 fn a_policy_says_what_it_means() {
     let text = format!(
         "{HEAD}version = \"3\"\n[policy.opaque]\ndefault = \"flag\"\ngre = \"reject\"\n{ZONES}\
@@ -285,7 +310,7 @@ fn a_policy_says_what_it_means() {
     assert_eq!(policy.version.as_deref(), Some("3"));
     assert_eq!(policy.mode, Mode::Enforce);
     assert_eq!(policy.opaque_verdict(Opaque::Gre), Verdict::Reject);
-    assert_eq!(policy.opaque_verdict(Opaque::Ipsec), Verdict::Flag);
+    assert_eq!(policy.opaque_verdict(Opaque::Esp), Verdict::Flag);
     assert_eq!(policy.zone_of("10.20.3.4".parse().unwrap()), 2);
     assert_eq!(policy.zone_of("::ffff:10.10.0.1".parse().unwrap()), 1);
     assert_eq!(

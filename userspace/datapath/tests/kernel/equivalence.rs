@@ -172,8 +172,8 @@ fn the_kernel_decides_as_the_tables_say() {
                     TCP | UDP => Opaque::None,
                     1 if !six => Opaque::None,
                     47 => Opaque::Gre,
-                    4 => Opaque::IpInIp,
-                    50 => Opaque::Ipsec,
+                    4 => Opaque::Ipv4InIp,
+                    50 => Opaque::Esp,
                     _ => Opaque::UnknownProtocol,
                 };
                 rig.outbound(&between(source, &destination, protocol, payload));

@@ -187,11 +187,13 @@ fn protocols_that_hide_what_they_carry() {
     }
     let mut rig = common::rig();
     let table = [
-        (4, Opaque::IpInIp),
-        (41, Opaque::IpInIp),
+        (4, Opaque::Ipv4InIp),
+        (41, Opaque::Ipv6InIp),
         (47, Opaque::Gre),
-        (50, Opaque::Ipsec),
-        (51, Opaque::Ipsec),
+        (50, Opaque::Esp),
+        (51, Opaque::Ah),
+        (97, Opaque::EtherIp),
+        (115, Opaque::L2tp),
         (89, Opaque::UnknownProtocol),
         (58, Opaque::UnknownProtocol),
     ];
@@ -261,7 +263,7 @@ fn ipv6_extension_headers() {
         dropped(Opaque::ExtensionHeaders),
         "hop-by-hop comes first"
     );
-    assert_eq!(straight(&[50]), dropped(Opaque::Ipsec));
+    assert_eq!(straight(&[50]), dropped(Opaque::Esp));
     assert_eq!(straight(&[59]), dropped(Opaque::UnknownProtocol));
     // Type 1 without segments left is harmless; type 0, or segments left, is a source route.
     assert_eq!(chained(&[43], &|bytes| bytes[3] = 0), PASSED);
@@ -333,13 +335,13 @@ fn later_fragments_follow_the_first() {
         tcp(1, 443, SYN, b"")[..16].to_vec(),
     );
     tiny.more = true;
-    assert_eq!(shape(&rig, &tiny.frame()), dropped(Opaque::FragmentEvasive));
+    assert_eq!(shape(&rig, &tiny.frame()), dropped(Opaque::FragmentTiny));
     // Beginning inside the TCP header (RFC 3128), with and without its first.
     let mut overlap = V4::new(INSIDE_V4, ALLOWED_V4, TCP, vec![0; 24]);
     (overlap.offset, overlap.identification) = (8, 9);
     assert_eq!(
         shape(&rig, &overlap.frame()),
-        dropped(Opaque::FragmentEvasive)
+        dropped(Opaque::FragmentOverlapping)
     );
     // Longer than any datagram can be.
     let beyond = fragment_v4(ALLOWED_V4, 2, 65_528, false, &[0; 72]);
@@ -373,30 +375,30 @@ fn ipv6_fragments_follow_the_first() {
     assert_eq!(fragment(TCP, 2, 64, false, &[0; 16]), PASSED);
     assert_eq!(
         fragment(TCP, 2, 16, false, &[0; 16]),
-        dropped(Opaque::FragmentEvasive)
+        dropped(Opaque::FragmentOverlapping)
     );
     assert_eq!(
         fragment(TCP, 3, 0, true, &segment[..16]),
-        dropped(Opaque::FragmentEvasive)
+        dropped(Opaque::FragmentTiny)
     );
     // A chain that does not fit into the first fragment (RFC 7112).
     let chain = [&[TCP, 1, 0, 0, 0, 0, 0, 0][..]].concat();
     assert_eq!(
         fragment(60, 4, 0, true, &chain),
-        dropped(Opaque::FragmentEvasive)
+        dropped(Opaque::FragmentTiny)
     );
     // A second fragment header.
     let nested = [&[TCP, 0, 0, 0, 0, 0, 0, 1][..], &segment].concat();
     assert_eq!(
         fragment(44, 5, 0, false, &nested),
-        dropped(Opaque::FragmentEvasive)
+        dropped(Opaque::FragmentNested)
     );
     // Options behind the fragment header: the end of the headers is remembered.
     let options = [&[TCP, 0, 1, 4, 0, 0, 0, 0][..], &segment].concat();
     assert_eq!(fragment(60, 6, 0, true, &options), PASSED);
     assert_eq!(
         fragment(60, 6, 24, false, &[0; 16]),
-        dropped(Opaque::FragmentEvasive)
+        dropped(Opaque::FragmentOverlapping)
     );
     assert_eq!(fragment(60, 6, 72, false, &[0; 16]), PASSED);
 }

@@ -75,7 +75,7 @@ impl FragmentTable {
                 .get(&datagram)
                 .ok_or(Opaque::FragmentWithoutFirst)?;
             if fragment.offset_bytes < first.header_end {
-                return Err(Opaque::FragmentEvasive);
+                return Err(Opaque::FragmentOverlapping);
             }
             packet.source_port = first.source_port;
             packet.destination_port = first.destination_port;

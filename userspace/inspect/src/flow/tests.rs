@@ -181,7 +181,7 @@ fn later_fragments_belong_to_their_first() {
     assert_eq!((packet.source_port, packet.destination_port), (5000, 443));
     assert_eq!(
         fragments.resolve(&mut read(&overlap)),
-        Err(Opaque::FragmentEvasive)
+        Err(Opaque::FragmentOverlapping)
     );
     for last in 2..6 {
         let source = format!("10.0.0.{last}");

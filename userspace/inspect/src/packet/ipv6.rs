@@ -81,7 +81,7 @@ pub(super) fn parse(bytes: &[u8], wire: usize) -> Result<Parsed<'_>, Unparsed> {
         if at + length > packet.len() {
             return Err(refuse(Opaque::Truncated));
         }
-        if kind == extension::ROUTING && packet[at + 2] == 0 && packet[at + 3] > 0 {
+        if kind == extension::ROUTING && (packet[at + 2] == 0 || packet[at + 3] > 0) {
             source_routed = true;
         }
         if kind == extension::FRAGMENT {

@@ -181,7 +181,7 @@ fn what_hides_the_answer_is_named() {
         (
             "first fragment too small",
             fragment(0x2000, &good[..12]),
-            Opaque::FragmentEvasive,
+            Opaque::FragmentTiny,
         ),
         ("first fragment", fragment(0x2000, &good), Opaque::None),
         ("later fragment", fragment(0x0064, &[0; 4]), Opaque::None),
@@ -208,23 +208,44 @@ fn what_hides_the_answer_is_named() {
         (
             "ip in ip",
             packet(protocol::IPV4, &ip(A, B, 6, &good)),
-            Opaque::IpInIp,
+            Opaque::Ipv4InIp,
         ),
         (
             "6in4",
             packet(protocol::IPV6, &ip(A6, B6, 6, &good)),
-            Opaque::IpInIp,
+            Opaque::Ipv6InIp,
         ),
         ("gre", packet(protocol::GRE, &[0, 0, 8, 0]), Opaque::Gre),
-        ("esp", packet(protocol::ESP, &[0; 16]), Opaque::Ipsec),
-        ("ah", packet(protocol::AH, &[0; 16]), Opaque::Ipsec),
+        ("esp", packet(protocol::ESP, &[0; 16]), Opaque::Esp),
+        ("ah", packet(protocol::AH, &[0; 16]), Opaque::Ah),
+        ("l2tp", packet(115, &[0; 16]), Opaque::L2tp),
+        ("ethernet in ip", packet(97, &[0; 16]), Opaque::EtherIp),
+        (
+            "vxlan",
+            packet(protocol::UDP, &udp(9, 4789, &[8, 0, 0, 0, 0, 0, 1, 0])),
+            Opaque::Vxlan,
+        ),
+        (
+            "too short for vxlan",
+            packet(protocol::UDP, &udp(9, 4789, &[8, 0, 0, 0, 0, 0, 1])),
+            Opaque::None,
+        ),
+        (
+            "teredo",
+            packet(protocol::UDP, &udp(9, 3544, &[])),
+            Opaque::Teredo,
+        ),
         ("protocol 99", packet(99, &[0; 16]), Opaque::UnknownProtocol),
         ("igmp", packet(2, &[0; 8]), Opaque::UnknownProtocol),
         ("sctp", packet(protocol::SCTP, &[0; 12]), Opaque::None),
         ("eight extension headers", chain(8), Opaque::None),
         ("nine extension headers", chain(9), Opaque::ExtensionHeaders),
         ("routing header 0", v6(43, &routed), Opaque::SourceRouted),
-        ("routing header 0, done", v6(43, &used), Opaque::None),
+        (
+            "routing header 0, done",
+            v6(43, &used),
+            Opaque::SourceRouted,
+        ),
         ("no next header", v6(59, &[]), Opaque::UnknownProtocol),
     ];
     for (label, frame, expected) in cases {

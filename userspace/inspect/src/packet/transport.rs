@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use octroi_abi::opaque::Opaque;
+use octroi_abi::tunnel;
 use pnet_packet::tcp::TcpPacket;
 use pnet_packet::udp::UdpPacket;
 
@@ -67,25 +68,20 @@ pub(super) fn parse<'a>(datagram: &Datagram<'a>) -> Result<Parsed<'a>, Unparsed>
         protocol::SCTP => ports(datagram, &mut parsed, SCTP_BYTES)?,
         protocol::DCCP => ports(datagram, &mut parsed, DCCP_BYTES)?,
         protocol::ICMP | protocol::ICMPV6 => icmp(datagram, &mut parsed)?,
-        protocol::IPV4 | protocol::IPV6 => {
-            parsed.opaque = Opaque::IpInIp;
-            0
-        }
-        protocol::GRE => {
-            parsed.opaque = Opaque::Gre;
-            0
-        }
-        protocol::ESP | protocol::AH => {
-            parsed.opaque = Opaque::Ipsec;
-            0
-        }
-        _ => {
-            parsed.opaque = Opaque::UnknownProtocol;
+        other => {
+            parsed.opaque = tunnel::of_protocol(other);
             0
         }
     };
     parsed.header_bytes = u32::try_from(header).unwrap_or(0);
     parsed.payload = parsed.payload.get(header..).unwrap_or(&[]);
+    if datagram.protocol == protocol::UDP {
+        let mut head = [0; 8];
+        if let Some(bytes) = parsed.payload.get(..head.len()) {
+            head.copy_from_slice(bytes);
+        }
+        parsed.opaque = tunnel::over_udp(parsed.destination_port, head);
+    }
     Ok(parsed)
 }
 
@@ -105,7 +101,7 @@ fn need<'a>(datagram: &Datagram<'a>, bytes: usize) -> Result<&'a [u8], Unparsed>
     Err(refuse(
         datagram,
         if datagram.fragment.is_some() && datagram.payload_wire < bytes {
-            Opaque::FragmentEvasive
+            Opaque::FragmentTiny
         } else {
             Opaque::Truncated
         },
@@ -125,7 +121,7 @@ fn tcp(datagram: &Datagram<'_>, parsed: &mut Parsed<'_>) -> Result<usize, Unpars
         return Err(refuse(
             datagram,
             if datagram.fragment.is_some() {
-                Opaque::FragmentEvasive
+                Opaque::FragmentTiny
             } else {
                 Opaque::Truncated
             },

@@ -7,7 +7,7 @@ mod zone;
 
 use std::collections::HashMap;
 
-use octroi_abi::opaque::Opaque;
+use octroi_abi::opaque::{GROUPS, Opaque};
 use octroi_abi::rules::MAX_RULES;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::catalogue::Catalogue;
@@ -219,8 +219,8 @@ impl Reader<'_, '_> {
         values::choice(&mut self.reporter, word, key, &VERDICTS)
     }
 
-    /// `[policy.opaque]`: a verdict by kind, `default` for the kinds that are not named, `block`
-    /// when there is no `default`.
+    /// `[policy.opaque]`: a verdict by kind or by group of kinds, `default` for the kinds that are
+    /// not named, `block` when there is no `default`. A narrower word wins, wherever it stands.
     fn opaque(&mut self, value: &Spanned<DeValue<'_>>) -> [Verdict; Opaque::COUNT as usize] {
         let mut verdicts = [Verdict::Block; Opaque::COUNT as usize];
         let DeValue::Table(table) = value.get_ref() else {
@@ -237,14 +237,26 @@ impl Reader<'_, '_> {
         {
             verdicts = [verdict; Opaque::COUNT as usize];
         }
+        for (group, members) in GROUPS {
+            if let Some(value) = table.get(group)
+                && let Some(verdict) = self.verdict(value, group)
+            {
+                for kind in members {
+                    if let Some(slot) = verdicts.get_mut(usize::from(kind.code())) {
+                        *slot = verdict;
+                    }
+                }
+            }
+        }
+        let groups = || GROUPS.into_iter().map(|(group, _)| group);
         let kinds = || Opaque::ALL.into_iter().filter(|&kind| kind != Opaque::None);
         for (key, value) in table {
             let name = key.get_ref().as_ref();
-            if name == "default" {
+            if name == "default" || groups().any(|group| group == name) {
                 continue;
             }
             let Some(kind) = kinds().find(|kind| kind.name() == name) else {
-                let known = kinds().map(Opaque::name).chain(["default"]);
+                let known = kinds().map(Opaque::name).chain(groups()).chain(["default"]);
                 self.reporter.error(
                     key.span().start,
                     format!("\"{name}\" is not a kind of opaque traffic"),
