@@ -63,7 +63,9 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet) {
     packet.addressed = 1;
 
     let linear = (frame.end() - frame.start()) as u32;
-    if linear < network + total && frame.length() < network + total {
+    if packet.exceeds_room(total)
+        || linear < network + total && frame.length() < network + total
+    {
         return packet.give_up(Opaque::Truncated);
     }
     if header_bytes > HEADER_BYTES {

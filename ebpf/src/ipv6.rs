@@ -90,7 +90,9 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet) {
     packet.set_key(direction, ip.source, ip.destination, [0, 0], ip.next_header, 6);
     packet.addressed = 1;
     let linear = (frame.end() - frame.start()) as u32;
-    if linear < network + total && frame.length() < network + total {
+    if packet.exceeds_room(total)
+        || linear < network + total && frame.length() < network + total
+    {
         return packet.give_up(Opaque::Truncated);
     }
 

@@ -40,17 +40,30 @@ use aya_ebpf::macros::{classifier, xdp};
 use aya_ebpf::programs::{TcContext, XdpContext};
 
 use crate::frame::{SkbFrame, XdpFrame};
+use crate::link::Link;
 
 /// XDP on the inside interface: outbound packets.
 #[xdp(frags)]
 pub fn octroi_outbound(context: XdpContext) -> u32 {
-    outbound::run(&XdpFrame::new(&context))
+    outbound::run(&XdpFrame::new(&context), Link::Ethernet)
+}
+
+/// The same on an interface without a link header: a tun, PPP or tunnel device.
+#[xdp(frags)]
+pub fn octroi_outbound_l3(context: XdpContext) -> u32 {
+    outbound::run(&XdpFrame::new(&context), Link::Bare)
 }
 
 /// TCX egress on the inside interface: replies.
 #[classifier]
 pub fn octroi_reply(context: TcContext) -> i32 {
-    reply::run(&SkbFrame::new(&context))
+    reply::run(&SkbFrame::new(&context), Link::Ethernet)
+}
+
+/// The same on an interface without a link header.
+#[classifier]
+pub fn octroi_reply_l3(context: TcContext) -> i32 {
+    reply::run(&SkbFrame::new(&context), Link::Bare)
 }
 
 /// Some helpers are for GPL-compatible programs only.

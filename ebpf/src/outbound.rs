@@ -12,6 +12,7 @@ use octroi_abi::verdict::Verdict;
 use crate::event::{self, Sight};
 use crate::frame::{Frame as _, XdpFrame};
 use crate::judge;
+use crate::link::Link;
 use crate::maps::{CONTROL, FLOWS, SCRATCH, Sample, Scratch};
 use crate::packet::{Packet, words};
 use crate::{account, control, count, link, reject, sample};
@@ -20,14 +21,14 @@ const DIRECTION: Direction = Direction::Outbound;
 
 /// One packet, from its first byte to exactly one outcome.
 #[inline(always)]
-pub fn run(frame: &XdpFrame) -> u32 {
+pub fn run(frame: &XdpFrame, link: Link) -> u32 {
     count::seen(DIRECTION);
     let outcome = match SCRATCH.get_ptr_mut(DIRECTION as u32) {
         Some(scratch) => {
             // SAFETY: this CPU's and this direction's own slot.
             let scratch = unsafe { &mut *scratch };
             scratch.packet.reset();
-            link::parse(frame, DIRECTION, &mut scratch.packet);
+            link::parse(frame, link, DIRECTION, &mut scratch.packet);
             decide(frame, scratch)
         }
         None => Outcome::InternalDrop,
@@ -44,7 +45,7 @@ pub fn run(frame: &XdpFrame) -> u32 {
 fn decide(frame: &XdpFrame, scratch: &mut Scratch) -> Outcome {
     let packet = &scratch.packet;
     count::opaque(packet.opaque);
-    if packet.arp != 0 {
+    if packet.link_control != 0 {
         return Outcome::Control;
     }
     let Some(active) = active() else {

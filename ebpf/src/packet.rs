@@ -54,7 +54,7 @@ pub struct Packet {
     pub ip_bytes: u64,
     /// Wire segments.
     pub segments: u32,
-    /// Where the IP header begins.
+    /// Where the IP header begins; 0: there is no link header.
     pub network: u32,
     /// Where the TCP header begins; 0: this is not TCP, or it cannot be read.
     pub transport: u32,
@@ -80,10 +80,14 @@ pub struct Packet {
     pub icmp_type: u8,
     /// Its code.
     pub icmp_code: u8,
-    /// 1: ARP, which is not IP and not opaque.
-    pub arp: u8,
-    /// Zero.
-    pub reserved: u32,
+    /// 1: the link's own traffic that is not IP, and not opaque (ARP, PPPoE discovery, ...).
+    pub link_control: u8,
+    /// Bytes that a PPPoE header gives to the IP packet; 0: none does.
+    pub room: u16,
+    /// Where that header begins; 0: there is none.
+    pub session: u8,
+    /// 1: behind MPLS labels, which are good for this direction only.
+    pub labelled: u8,
 }
 
 impl Packet {
@@ -106,8 +110,16 @@ impl Packet {
         self.hop_limit = 0;
         self.icmp_type = 0;
         self.icmp_code = 0;
-        self.arp = 0;
-        self.reserved = 0;
+        self.link_control = 0;
+        self.room = 0;
+        self.session = 0;
+        self.labelled = 0;
+    }
+
+    /// Whether an IP packet of `total` bytes is longer than the link layer says.
+    #[inline(always)]
+    pub fn exceeds_room(&self, total: u32) -> bool {
+        self.room != 0 && total > self.room as u32
     }
 
     /// Notes a kind of opacity that ends parsing.

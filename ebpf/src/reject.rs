@@ -1,7 +1,8 @@
 //! Answers to rejected packets: a TCP RST, or "administratively prohibited" in ICMP or ICMPv6.
 //!
-//! The frame itself becomes the answer (`XDP_TX`); link addresses are swapped, VLAN tags stay. The
-//! answer comes from the address the client spoke to: the gateway has none that it would expect.
+//! The frame itself becomes the answer (`XDP_TX`): link addresses are swapped, VLAN tags and PPPoE
+//! session stay. The answer comes from the address the client spoke to: the gateway has none that
+//! it would expect. Behind MPLS labels there is no answer: the labels of the way back are not known.
 
 use core::mem::size_of;
 
@@ -14,12 +15,17 @@ use octroi_abi::outcome::{Direction, Loss, REJECTS_BURST, REJECTS_PER_SECOND};
 
 use crate::count;
 use crate::frame::{Frame as _, XdpFrame};
-use crate::link::{ETHERNET_BYTES, TAG_BYTES};
+use crate::link::{
+    ETHERNET_BYTES, PPP_PROTOCOL_BYTES, PPPOE_BYTES, PPPOE_LENGTH, TAG_BYTES,
+};
 use crate::maps::{LIMITS, SCRATCH};
 use crate::packet::{Address, Packet, fragment, protocol, tcp, words};
 
-/// Longest link header: Ethernet and two tags.
-const LINK_BYTES: usize = (ETHERNET_BYTES + 2 * TAG_BYTES) as usize;
+/// Longest link header that an answer keeps: Ethernet, two tags and PPPoE.
+const LINK_BYTES: usize =
+    (ETHERNET_BYTES + 2 * TAG_BYTES + PPPOE_BYTES + PPP_PROTOCOL_BYTES) as usize;
+/// Stations at the start of a link header.
+const STATIONS_BYTES: u32 = 12;
 /// Most bytes of the rejected packet that an ICMP answer quotes: within the 576 bytes of RFC 1812
 /// section 4.3.2.3 and the minimum MTU of RFC 4443 section 2.4 (c).
 const QUOTE_BYTES: u32 = 512;
@@ -39,7 +45,9 @@ pub fn answer(frame: &XdpFrame, packet: &Packet, now_ns: u64) -> bool {
     if !may_answer(packet) || !within_rate(now_ns) {
         return false;
     }
-    let answered = if packet.key.protocol == protocol::TCP {
+    let answered = if packet.labelled != 0 {
+        false
+    } else if packet.key.protocol == protocol::TCP {
         reset(frame, packet)
     } else {
         prohibited(frame, packet)
@@ -210,13 +218,13 @@ fn reset(frame: &XdpFrame, packet: &Packet) -> bool {
         segment[4] = tcp_checksum(&segment, sum(&header[3..5]));
         let answer: [[u32; 5]; 2] = [header, segment];
         shrink(context, length, packet.network + size_of::<[[u32; 5]; 2]>() as u32)
-            && swap_stations(context)
+            && turn_link(context, packet, IPV4_BYTES + TCP_BYTES)
             && store(context, packet.network, &answer)
     } else {
         let header = ipv6_header(packet, TCP_BYTES, protocol::TCP);
         segment[4] = tcp_checksum(&segment, sum(&header[2..10]));
         shrink(context, length, packet.network + IPV6_BYTES + TCP_BYTES)
-            && swap_stations(context)
+            && turn_link(context, packet, IPV6_BYTES + TCP_BYTES)
             && store(context, packet.network, &header)
             && store(context, packet.network + IPV6_BYTES, &segment)
     }
@@ -238,13 +246,16 @@ fn store<T>(context: *mut xdp_md, offset: u32, value: &T) -> bool {
     unsafe { bpf_xdp_store_bytes(context, offset, value, size_of::<T>() as u32) == 0 }
 }
 
-/// Swaps the link addresses of the frame.
+/// Makes the link header of the frame that of an answer of `total` IP bytes.
 #[inline(always)]
-fn swap_stations(context: *mut xdp_md) -> bool {
+fn turn_link(context: *mut xdp_md, packet: &Packet, total: u32) -> bool {
+    if packet.network == 0 {
+        return true;
+    }
     let mut stations = [[0_u8; 6]; 2];
     let to = (&raw mut stations).cast();
-    // SAFETY: the helper writes 12 bytes.
-    if unsafe { bpf_xdp_load_bytes(context, 0, to, 12) } != 0 {
+    // SAFETY: the helper writes as many bytes as there is room for.
+    if unsafe { bpf_xdp_load_bytes(context, 0, to, STATIONS_BYTES) } != 0 {
         return false;
     }
     if stations[1][0] & 1 != 0 {
@@ -252,7 +263,18 @@ fn swap_stations(context: *mut xdp_md) -> bool {
         return false;
     }
     stations.swap(0, 1);
-    store(context, 0, &stations)
+    store(context, 0, &stations) && announce(context, packet, total)
+}
+
+/// Writes the length of an answer of `total` IP bytes into a PPPoE header, if there is one.
+#[inline(always)]
+fn announce(context: *mut xdp_md, packet: &Packet, total: u32) -> bool {
+    if packet.session == 0 {
+        return true;
+    }
+    let session = packet.session as u32;
+    let length = packet.network - session - PPPOE_BYTES + total;
+    store(context, session + PPPOE_LENGTH, &(length as u16).to_be())
 }
 
 #[inline(never)]
@@ -286,13 +308,15 @@ fn prohibited(frame: &XdpFrame, packet: &Packet) -> bool {
     }
 
     let mut link = [0_u8; LINK_BYTES];
-    if network < ETHERNET_BYTES || network > LINK_BYTES as u32 {
+    if network > LINK_BYTES as u32 {
         return false;
     }
-    if !frame.load(0, link.as_mut_ptr(), network) || link[6] & 1 != 0 {
-        return false;
+    if network != 0 {
+        if !frame.load(0, link.as_mut_ptr(), network) || link[6] & 1 != 0 {
+            return false;
+        }
+        swap_first(&mut link);
     }
-    swap_first(&mut link);
 
     let v4 = packet.key.family == 4;
     let head = ICMP_BYTES + if v4 { IPV4_BYTES } else { IPV6_BYTES };
@@ -302,9 +326,14 @@ fn prohibited(frame: &XdpFrame, packet: &Packet) -> bool {
     {
         return false;
     }
-    // SAFETY: the helper reads `network` bytes of `link`, at most its length.
-    if unsafe { bpf_xdp_store_bytes(context, 0, link.as_mut_ptr().cast(), network) } != 0 {
-        return false;
+    if network != 0 {
+        let link = link.as_mut_ptr().cast();
+        // SAFETY: the helper reads `network` bytes of `link`, at most its length.
+        if unsafe { bpf_xdp_store_bytes(context, 0, link, network) } != 0
+            || !announce(context, packet, head + quoted)
+        {
+            return false;
+        }
     }
     if v4 {
         let mut message = [DESTINATION_UNREACHABLE, 0];

@@ -12,6 +12,7 @@ use octroi_abi::verdict::Verdict;
 use crate::event::{self, Sight};
 use crate::frame::{Frame as _, SkbFrame};
 use crate::judge;
+use crate::link::Link;
 use crate::maps::{FLOWS, SCRATCH, Scratch};
 use crate::outbound::active;
 use crate::packet::{Packet, words};
@@ -25,14 +26,14 @@ const TCX_DROP: i32 = 2;
 
 /// One packet, from its first byte to exactly one outcome.
 #[inline(always)]
-pub fn run(frame: &SkbFrame) -> i32 {
+pub fn run(frame: &SkbFrame, link: Link) -> i32 {
     count::seen(DIRECTION);
     let outcome = match SCRATCH.get_ptr_mut(DIRECTION as u32) {
         Some(scratch) => {
             // SAFETY: this CPU's and this direction's own slot.
             let scratch = unsafe { &mut *scratch };
             scratch.packet.reset();
-            link::parse(frame, DIRECTION, &mut scratch.packet);
+            link::parse(frame, link, DIRECTION, &mut scratch.packet);
             decide(frame, scratch)
         }
         None => Outcome::InternalDrop,
@@ -46,7 +47,7 @@ pub fn run(frame: &SkbFrame) -> i32 {
 fn decide(frame: &SkbFrame, scratch: &mut Scratch) -> Outcome {
     let packet = &scratch.packet;
     count::opaque(packet.opaque);
-    if packet.arp != 0 {
+    if packet.link_control != 0 {
         return Outcome::Control;
     }
     let Some(active) = active() else {

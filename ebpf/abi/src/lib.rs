@@ -30,6 +30,10 @@ pub mod name {
     pub const PROGRAM_OUTBOUND: &str = "octroi_outbound";
     /// TCX egress program on the inside interface: replies.
     pub const PROGRAM_REPLY: &str = "octroi_reply";
+    /// [`PROGRAM_OUTBOUND`] on an interface without a link header.
+    pub const PROGRAM_OUTBOUND_L3: &str = "octroi_outbound_l3";
+    /// [`PROGRAM_REPLY`] on an interface without a link header.
+    pub const PROGRAM_REPLY_L3: &str = "octroi_reply_l3";
     /// XDP program that is only ever run by `BPF_PROG_TEST_RUN`: see
     /// [`crate::flow::RewriteRequest`].
     pub const PROGRAM_REWRITE: &str = "octroi_rewrite";

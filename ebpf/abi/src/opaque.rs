@@ -13,7 +13,7 @@ pub enum Opaque {
     Truncated = 1,
     /// A header contradicts itself (version, header length, total length, an empty fragment).
     Malformed = 2,
-    /// Neither IPv4, IPv6 nor ARP behind the link headers that are read.
+    /// Neither IPv4, IPv6 nor the link's own behind the link headers that are read.
     NotIp = 3,
     /// A later fragment whose first one was not seen.
     FragmentWithoutFirst = 4,

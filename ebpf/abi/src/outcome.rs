@@ -33,7 +33,8 @@ pub enum Outcome {
     RejectedSilently = 4,
     /// Passed although the policy says stop: the policy is in `monitor` mode.
     Monitored = 5,
-    /// Passed: the link's own traffic (ARP, neighbour discovery, DHCP, link-local, IGMP/MLD).
+    /// Passed: the link's own traffic (ARP, neighbour discovery, DHCP, link-local, IGMP/MLD, PPPoE
+    /// discovery and PPP negotiation, frames to the groups that no bridge forwards).
     Control = 6,
     /// Passed: to or from the gateway's own addresses.
     Gateway = 7,
@@ -117,7 +118,8 @@ pub enum Loss {
     FlowInsert = 2,
     /// The fragment table refused an entry: later fragments count as opaque.
     FragmentInsert = 3,
-    /// A `reject` whose answer could not be built (no room in the frame): dropped in silence.
+    /// A `reject` whose answer could not be built (no room in the frame, or behind MPLS labels, whose
+    /// way back is not known): dropped in silence.
     RejectAnswer = 4,
 }
 

@@ -19,7 +19,7 @@ use octroi_abi::name;
 
 use crate::bpffs;
 use crate::error::DatapathError;
-use crate::interface::{self, ATTACHED_GENERIC, ATTACHED_NATIVE, RunningXdp};
+use crate::interface::{self, ATTACHED_GENERIC, ATTACHED_NATIVE, LinkKind, RunningXdp};
 use crate::load::{Datapath, remove_if_there};
 use crate::sys;
 
@@ -72,6 +72,8 @@ pub struct AttachReport {
     pub interface: String,
     /// Its index.
     pub ifindex: u32,
+    /// What its frames begin with.
+    pub link: LinkKind,
     /// The mode XDP runs in, as the kernel says.
     pub mode: XdpMode,
     /// Outbound program.
@@ -84,8 +86,9 @@ impl fmt::Display for AttachReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: XDP ({}) {}, TCX egress {}",
+            "{} ({}): XDP ({}) {}, TCX egress {}",
             self.interface,
+            self.link.name(),
             self.mode.name(),
             self.outbound.name(),
             self.reply.name()
@@ -98,27 +101,33 @@ impl Datapath {
     /// links, or replaces the programs of links that are pinned already.
     ///
     /// # Errors
-    /// When there is no such Ethernet interface, when another XDP program is there, or when native
+    /// When there is no such interface or one of a kind that is not parsed, when another XDP program is there, or when native
     /// XDP was asked for and is not possible. What was attached by this call is taken off again.
     pub fn attach(
         &mut self,
         interface: &str,
         mode: XdpMode,
     ) -> Result<AttachReport, DatapathError> {
-        let ifindex = interface::ethernet_index(interface)?;
+        let (ifindex, link) = interface::find(interface)?;
+        let hooked = Hooked {
+            interface,
+            ifindex,
+            programs: programs(link),
+        };
         let links = self.pins.links(interface);
         bpffs::create(&links)?;
         let outbound_pin = links.join(name::PROGRAM_OUTBOUND);
         let reply_pin = links.join(name::PROGRAM_REPLY);
 
-        let outbound = self.attach_outbound(interface, ifindex, mode, &outbound_pin)?;
+        let outbound = self.attach_outbound(&hooked, mode, &outbound_pin)?;
         let attached = self
-            .attach_reply(interface, ifindex, &reply_pin)
-            .and_then(|reply| Ok((reply, mode_of(interface, ifindex)?)));
+            .attach_reply(&hooked, &reply_pin)
+            .and_then(|reply| Ok((reply, mode_of(&hooked)?)));
         match attached {
             Ok((reply, mode)) => Ok(AttachReport {
                 interface: interface.to_owned(),
                 ifindex,
+                link,
                 mode,
                 outbound,
                 reply,
@@ -134,23 +143,23 @@ impl Datapath {
 
     fn attach_outbound(
         &mut self,
-        interface: &str,
-        ifindex: u32,
+        hooked: &Hooked<'_>,
         mode: XdpMode,
         pin: &Path,
     ) -> Result<Attachment, DatapathError> {
-        let failed = |source| DatapathError::Attach {
-            program: name::PROGRAM_OUTBOUND,
-            interface: interface.to_owned(),
-            source,
-        };
+        let Hooked {
+            interface,
+            ifindex,
+            programs: [name, _],
+        } = *hooked;
+        let failed = |source| hooked.failed(name, source);
         let running = interface::running_xdp(ifindex).map_err(failed)?;
         let alive = is_alive(pin, ifindex)?;
         if alive && running.is_some_and(|running| running.mode == attached_code(mode)) {
             let link = open(pin)?
                 .try_into()
                 .map_err(|error| failed(link_error(error)))?;
-            let program = self.xdp(name::PROGRAM_OUTBOUND)?;
+            let program = self.xdp(name)?;
             let id = program
                 .attach_to_link(link)
                 .map_err(|error| failed(cause(error)))?;
@@ -166,14 +175,14 @@ impl Datapath {
         if let Some(running) = interface::running_xdp(ifindex).map_err(failed)? {
             return Err(foreign(interface, running));
         }
-        let program = self.xdp(name::PROGRAM_OUTBOUND)?;
+        let program = self.xdp(name)?;
         let flags = match mode {
             XdpMode::Native => AyaXdpMode::Driver,
             XdpMode::Generic => AyaXdpMode::Skb,
         };
         let id = program
             .attach_to_if_index(ifindex, flags)
-            .map_err(|error| refused(interface, ifindex, mode, error))?;
+            .map_err(|error| refused(hooked, mode, error))?;
         let link = program
             .take_link(id)
             .map_err(|error| failed(cause(error)))?;
@@ -194,17 +203,17 @@ impl Datapath {
 
     fn attach_reply(
         &mut self,
-        interface: &str,
-        ifindex: u32,
+        hooked: &Hooked<'_>,
         pin: &Path,
     ) -> Result<Attachment, DatapathError> {
-        let failed = |source| DatapathError::Attach {
-            program: name::PROGRAM_REPLY,
-            interface: interface.to_owned(),
-            source,
-        };
+        let Hooked {
+            interface,
+            ifindex,
+            programs: [_, name],
+        } = *hooked;
+        let failed = |source| hooked.failed(name, source);
         let alive = is_alive(pin, ifindex)?;
-        let program = self.classifier(name::PROGRAM_REPLY)?;
+        let program = self.classifier(name)?;
         if alive {
             let link = open(pin)?
                 .try_into()
@@ -238,6 +247,31 @@ impl Datapath {
         } else {
             Attachment::New
         })
+    }
+}
+
+/// An interface and the programs for it: XDP, TCX egress.
+struct Hooked<'a> {
+    interface: &'a str,
+    ifindex: u32,
+    programs: [&'static str; 2],
+}
+
+impl Hooked<'_> {
+    fn failed(&self, program: &'static str, source: io::Error) -> DatapathError {
+        DatapathError::Attach {
+            program,
+            interface: self.interface.to_owned(),
+            source,
+        }
+    }
+}
+
+/// The programs for a kind of link: XDP, TCX egress.
+const fn programs(link: LinkKind) -> [&'static str; 2] {
+    match link {
+        LinkKind::Ethernet => [name::PROGRAM_OUTBOUND, name::PROGRAM_REPLY],
+        LinkKind::Bare => [name::PROGRAM_OUTBOUND_L3, name::PROGRAM_REPLY_L3],
     }
 }
 
@@ -294,13 +328,9 @@ const fn attached_code(mode: XdpMode) -> u8 {
 }
 
 /// The mode the kernel runs XDP in.
-fn mode_of(interface: &str, ifindex: u32) -> Result<XdpMode, DatapathError> {
-    let failed = |source| DatapathError::Attach {
-        program: name::PROGRAM_OUTBOUND,
-        interface: interface.to_owned(),
-        source,
-    };
-    let running = interface::running_xdp(ifindex).map_err(failed)?;
+fn mode_of(hooked: &Hooked<'_>) -> Result<XdpMode, DatapathError> {
+    let failed = |source| hooked.failed(hooked.programs[0], source);
+    let running = interface::running_xdp(hooked.ifindex).map_err(failed)?;
     match running.map(|running| running.mode) {
         Some(ATTACHED_NATIVE) => Ok(XdpMode::Native),
         Some(ATTACHED_GENERIC) => Ok(XdpMode::Generic),
@@ -311,7 +341,10 @@ fn mode_of(interface: &str, ifindex: u32) -> Result<XdpMode, DatapathError> {
 }
 
 /// Why the kernel refused an attachment, and the remedy.
-fn refused(interface: &str, ifindex: u32, mode: XdpMode, error: ProgramError) -> DatapathError {
+fn refused(hooked: &Hooked<'_>, mode: XdpMode, error: ProgramError) -> DatapathError {
+    let Hooked {
+        interface, ifindex, ..
+    } = *hooked;
     let source = cause(error);
     let code = source.raw_os_error();
     if matches!(code, Some(libc::EBUSY | libc::EEXIST))
@@ -333,11 +366,7 @@ fn refused(interface: &str, ifindex: u32, mode: XdpMode, error: ProgramError) ->
             };
         }
     }
-    DatapathError::Attach {
-        program: name::PROGRAM_OUTBOUND,
-        interface: interface.to_owned(),
-        source,
-    }
+    hooked.failed(hooked.programs[0], source)
 }
 
 fn foreign(interface: &str, running: RunningXdp) -> DatapathError {

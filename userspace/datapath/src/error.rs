@@ -107,12 +107,13 @@ pub enum DatapathError {
         /// Name.
         interface: String,
     },
-    /// The interface does not carry Ethernet frames.
+    /// The interface carries frames of a kind that is not parsed.
     #[error(
-        "the interface \"{interface}\" does not carry Ethernet frames (hardware type \
-         {hardware_type}): choose the Ethernet interface of the inside network"
+        "the interface \"{interface}\" carries neither Ethernet frames nor plain IP packets \
+         (hardware type {hardware_type} of linux/if_arp.h): choose the Ethernet, tun or tunnel \
+         interface of the inside network"
     )]
-    NotEthernet {
+    LinkUnknown {
         /// Name.
         interface: String,
         /// `ARPHRD_*` number.

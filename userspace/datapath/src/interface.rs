@@ -13,9 +13,11 @@ use nix::net::if_::if_nametoindex;
 
 use crate::error::DatapathError;
 
-/// `ARPHRD_ETHER`, `ARPHRD_LOOPBACK`: Ethernet frames.
-const ETHERNET: u16 = 1;
-const LOOPBACK: u16 = 772;
+/// `ARPHRD_*` numbers (`linux/if_arp.h`) of interfaces with Ethernet frames: ETHER, LOOPBACK.
+const ETHERNET: [u16; 2] = [1, 772];
+/// Of interfaces with IP packets: PPP, RAWIP, TUNNEL, TUNNEL6, SIT, IPGRE, IP6GRE, NONE (tun,
+/// `WireGuard`, xfrm).
+const BARE: [u16; 8] = [512, 519, 768, 769, 776, 778, 823, 0xfffe];
 
 /// rtnetlink attributes (`linux/if_link.h`).
 const IFLA_XDP: u16 = 43;
@@ -38,20 +40,49 @@ pub(crate) struct RunningXdp {
     pub(crate) program_id: u32,
 }
 
-/// Index of an Ethernet interface of this thread's network namespace.
-pub(crate) fn ethernet_index(interface: &str) -> Result<u32, DatapathError> {
+/// What the frames of an interface begin with.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum LinkKind {
+    /// An Ethernet header.
+    Ethernet,
+    /// An IP header: tun, PPP and tunnel devices.
+    Bare,
+}
+
+impl LinkKind {
+    /// The word used in messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ethernet => "Ethernet",
+            Self::Bare => "no link header",
+        }
+    }
+
+    fn of(hardware_type: u16) -> Option<Self> {
+        if ETHERNET.contains(&hardware_type) {
+            Some(Self::Ethernet)
+        } else if BARE.contains(&hardware_type) {
+            Some(Self::Bare)
+        } else {
+            None
+        }
+    }
+}
+
+/// Index and kind of an interface of this thread's network namespace.
+pub(crate) fn find(interface: &str) -> Result<(u32, LinkKind), DatapathError> {
     let missing = || DatapathError::NoSuchInterface {
         interface: interface.to_owned(),
     };
     let index = if_nametoindex(interface).map_err(|_| missing())?;
     let hardware_type = hardware_type(interface).map_err(|_| missing())?;
-    if matches!(hardware_type, ETHERNET | LOOPBACK) {
-        Ok(index)
-    } else {
-        Err(DatapathError::NotEthernet {
+    match LinkKind::of(hardware_type) {
+        Some(kind) => Ok((index, kind)),
+        None => Err(DatapathError::LinkUnknown {
             interface: interface.to_owned(),
             hardware_type,
-        })
+        }),
     }
 }
 
@@ -231,9 +262,17 @@ mod tests {
     }
 
     #[test]
+    fn hardware_types_are_told_apart() {
+        assert_eq!(LinkKind::of(1), Some(LinkKind::Ethernet));
+        assert_eq!(LinkKind::of(0xfffe), Some(LinkKind::Bare));
+        // InfiniBand.
+        assert_eq!(LinkKind::of(32), None);
+    }
+
+    #[test]
     fn loopback_is_ethernet_and_nonsense_is_not_there() {
-        assert!(ethernet_index("lo").is_ok());
-        let error = ethernet_index("no-such-if0").unwrap_err();
+        assert!(matches!(find("lo"), Ok((_, LinkKind::Ethernet))));
+        let error = find("no-such-if0").unwrap_err();
         assert!(
             error.to_string().contains("no interface \"no-such-if0\""),
             "{error}"

@@ -37,6 +37,7 @@ pub use counters::Counters;
 pub use detach::DetachReport;
 pub use error::DatapathError;
 pub use flows::{Rewritten, VerdictChange};
+pub use interface::LinkKind;
 pub use load::{Datapath, LoadOptions, LoadReport};
 pub use object::{OBJECT_VERSIONS, object};
 pub use ring::{EventRing, SampleRecord, SampleRing};

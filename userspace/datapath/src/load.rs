@@ -168,6 +168,7 @@ impl Datapath {
         let directory = self.pins.programs();
         for name in [
             name::PROGRAM_OUTBOUND,
+            name::PROGRAM_OUTBOUND_L3,
             name::PROGRAM_REWRITE,
             name::PROGRAM_NOOP,
             name::PROGRAM_LOOKUP,
@@ -176,10 +177,10 @@ impl Datapath {
             let program = self.xdp(name)?;
             program.load().map_err(|source| refused(name, source))?;
         }
-        let reply = self.classifier(name::PROGRAM_REPLY)?;
-        reply
-            .load()
-            .map_err(|source| refused(name::PROGRAM_REPLY, source))?;
+        for name in [name::PROGRAM_REPLY, name::PROGRAM_REPLY_L3] {
+            let program = self.classifier(name)?;
+            program.load().map_err(|source| refused(name, source))?;
+        }
 
         // A new pin beside the old one, then renamed over it: there is always one.
         let next = |name: &str| directory.join(format!("{name}-next"));

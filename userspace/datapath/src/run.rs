@@ -19,6 +19,10 @@ pub enum Program {
     Outbound,
     /// TCX egress: replies.
     Reply,
+    /// XDP: outbound packets without a link header.
+    OutboundL3,
+    /// TCX egress: replies without a link header.
+    ReplyL3,
     /// XDP: nothing.
     Noop,
     /// XDP: one look-up of the destination.
@@ -65,6 +69,8 @@ impl Program {
         match self {
             Self::Outbound => name::PROGRAM_OUTBOUND,
             Self::Reply => name::PROGRAM_REPLY,
+            Self::OutboundL3 => name::PROGRAM_OUTBOUND_L3,
+            Self::ReplyL3 => name::PROGRAM_REPLY_L3,
             Self::Noop => name::PROGRAM_NOOP,
             Self::Lookup => name::PROGRAM_LOOKUP,
             Self::Shuffle => name::PROGRAM_SHUFFLE,
@@ -127,7 +133,7 @@ impl Datapath {
         let Some(loaded) = self.programs.program(name) else {
             return Err(missing);
         };
-        let result = if program == Program::Reply {
+        let result = if matches!(program, Program::Reply | Program::ReplyL3) {
             let loaded: &SchedClassifier = loaded.try_into().map_err(|_| missing)?;
             loaded.test_run(options)
         } else {

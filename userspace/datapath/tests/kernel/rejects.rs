@@ -219,6 +219,8 @@ fn answers_are_limited_and_the_rest_is_dropped_in_silence() {
     let mut one = CpuSet::new();
     one.set(0).unwrap();
     sched_setaffinity(Pid::from_raw(0), &one).unwrap();
+    let lost = || rig.datapath.counters().unwrap().loss(Loss::RejectAnswer);
+    let lost_before = lost();
     let started = Instant::now();
     let mut answered = 0_u32;
     let runs = 4_000;
@@ -238,5 +240,5 @@ fn answers_are_limited_and_the_rest_is_dropped_in_silence() {
     if most < f64::from(runs) {
         assert!(answered < runs, "nothing was held back");
     }
-    assert_eq!(rig.datapath.counters().unwrap().loss(Loss::RejectAnswer), 0);
+    assert_eq!(lost(), lost_before, "what is held back is no failure");
 }

@@ -90,7 +90,7 @@ fn the_link_layer() {
     assert_eq!(shape(&rig, &tagged(&[(0x88a8, 5), (0x8100, 6)])), PASSED);
     let three = tagged(&[(0x88a8, 5), (0x8100, 6), (0x8100, 7)]);
     assert_eq!(shape(&rig, &three), dropped(Opaque::NotIp));
-    for ethertype in [0x88cc, 0x8864, 0x0005, 0x8847] {
+    for ethertype in [0x88cc, 0x9100, 0x0005, 0x22f0] {
         let frame = ethernet_tagged(&[], ethertype, &packet);
         assert_eq!(
             shape(&rig, &frame),

@@ -129,11 +129,22 @@ impl Rig {
 
     /// Runs a frame and tells which outcome it was counted as: exactly one, and "seen" once.
     pub fn outcome(&self, direction: Direction, frame: &[u8]) -> (Outcome, RunReport) {
-        let before = self.datapath.counters().unwrap();
-        let report = match direction {
-            Direction::Outbound => self.outbound(frame),
-            Direction::Reply => self.reply(frame),
+        let program = match direction {
+            Direction::Outbound => Program::Outbound,
+            Direction::Reply => Program::Reply,
         };
+        self.outcome_of(program, direction, frame)
+    }
+
+    /// The same, by any of the programs.
+    pub fn outcome_of(
+        &self,
+        program: Program,
+        direction: Direction,
+        frame: &[u8],
+    ) -> (Outcome, RunReport) {
+        let before = self.datapath.counters().unwrap();
+        let report = self.datapath.run(program, frame, 1).unwrap();
         let after = self.datapath.counters().unwrap();
         let outcome = counted(direction, &before, &after);
         let passes = match direction {
