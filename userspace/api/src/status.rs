@@ -28,6 +28,9 @@ pub struct StatusReport {
     pub kernel: String,
     /// The inside interfaces.
     pub interfaces: Vec<InterfaceStatus>,
+    /// What was done with the gates of older versions that this start found, in words.
+    #[serde(default)]
+    pub taken_over: Vec<String>,
     /// The policy in force.
     pub policy: PolicyStatus,
     /// The atlas in use.

@@ -7,6 +7,7 @@ use octroi_abi::name;
 use octroi_geo_db::KernelTables;
 
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::load::Datapath;
 use crate::sys;
 
@@ -29,7 +30,8 @@ impl Datapath {
                 map: name::ATLAS,
                 source,
             }
-        })
+        })?;
+        fault::at(FaultPoint::AtlasFilled)
     }
 }
 

@@ -280,13 +280,23 @@ fn is_alive(pin: &Path, ifindex: u32) -> Result<bool, DatapathError> {
     if !pin.exists() {
         return Ok(false);
     }
+    Ok(interface_of(pin)? == ifindex)
+}
+
+/// Whether a pinned link still belongs to any interface.
+pub(crate) fn is_standing(pin: &Path) -> Result<bool, DatapathError> {
+    Ok(interface_of(pin)? != 0)
+}
+
+/// Index of a pinned link's interface; 0 when it is gone.
+fn interface_of(pin: &Path) -> Result<u32, DatapathError> {
     let file = |source| DatapathError::File {
         operation: "open the pinned link",
         path: pin.to_owned(),
         source,
     };
     let link = sys::pinned(pin).map_err(file)?;
-    Ok(sys::link_ifindex(link.as_fd()).map_err(file)? == ifindex)
+    sys::link_ifindex(link.as_fd()).map_err(file)
 }
 
 /// Takes a pinned link off its hook and removes the pin. Detached first: the kernel forgets a link
@@ -382,7 +392,7 @@ fn foreign(interface: &str, running: RunningXdp) -> DatapathError {
 }
 
 /// The system's error inside a program error, if there is one.
-fn cause(error: ProgramError) -> io::Error {
+pub(crate) fn cause(error: ProgramError) -> io::Error {
     match error {
         ProgramError::SyscallError(error)
         | ProgramError::MapError(MapError::SyscallError(error)) => error.io_error,
@@ -391,7 +401,7 @@ fn cause(error: ProgramError) -> io::Error {
     }
 }
 
-fn link_error(error: LinkError) -> io::Error {
+pub(crate) fn link_error(error: LinkError) -> io::Error {
     match error {
         LinkError::SyscallError(error) => error.io_error,
         other => io::Error::other(other),

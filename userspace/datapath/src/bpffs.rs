@@ -14,22 +14,56 @@ use crate::error::DatapathError;
 /// Where a BPF file system stands on every distribution.
 const USUAL_MOUNT_POINT: &str = "/sys/fs/bpf";
 
-/// The directories of one pin root.
+/// The directories of one ABI version under a pin root.
 #[derive(Clone, Debug)]
 pub(crate) struct Pins {
     root: PathBuf,
+    abi: u32,
 }
 
 impl Pins {
+    /// Of this build's ABI.
     pub(crate) fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
+            abi: ABI_VERSION,
+        }
+    }
+
+    /// Of another ABI under the same root.
+    pub(crate) fn of(&self, abi: u32) -> Self {
+        Self {
+            root: self.root.clone(),
+            abi,
         }
     }
 
     /// Of this ABI version.
     pub(crate) fn version(&self) -> PathBuf {
-        self.root.join(format!("v{ABI_VERSION}"))
+        self.root.join(format!("v{}", self.abi))
+    }
+
+    /// Every ABI version that has a directory, ascending.
+    pub(crate) fn versions(&self) -> Result<Vec<u32>, DatapathError> {
+        let mut versions: Vec<u32> = entries(&self.root)?
+            .iter()
+            .filter_map(|path| version_of(path))
+            .collect();
+        versions.sort_unstable();
+        Ok(versions)
+    }
+
+    /// Every pinned link: the interface's name, and the pin.
+    pub(crate) fn pinned_links(&self) -> Result<Vec<(String, PathBuf)>, DatapathError> {
+        let mut links = Vec::new();
+        for interface in entries(&self.version().join("links"))? {
+            for pin in entries(&interface)? {
+                links.push((unescaped(&file_name(&interface)), pin));
+            }
+        }
+        // The way out before the way back, whatever the order of the directory.
+        links.sort();
+        Ok(links)
     }
 
     pub(crate) fn maps(&self) -> PathBuf {
@@ -79,6 +113,47 @@ impl Pins {
             source: io::Error::from(error),
         })?;
         Ok(Some(mount_point))
+    }
+}
+
+/// The ABI version that a directory is named for.
+pub(crate) fn version_of(path: &Path) -> Option<u32> {
+    file_name(path).strip_prefix('v')?.parse().ok()
+}
+
+pub(crate) fn file_name(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// The entries of a directory; none when it is not there.
+pub(crate) fn entries(directory: &Path) -> Result<Vec<PathBuf>, DatapathError> {
+    let failed = |source| DatapathError::File {
+        operation: "list",
+        path: directory.to_owned(),
+        source,
+    };
+    let listed = match fs::read_dir(directory) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(source) => return Err(failed(source)),
+    };
+    listed
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(failed)
+}
+
+/// Removes an empty directory; that it is not there is fine.
+pub(crate) fn remove_directory(directory: &Path) -> Result<(), DatapathError> {
+    match fs::remove_dir(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(DatapathError::File {
+            operation: "remove",
+            path: directory.to_owned(),
+            source,
+        }),
     }
 }
 

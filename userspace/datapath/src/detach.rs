@@ -3,11 +3,12 @@
 use std::fmt;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::attach::take_off;
-use crate::bpffs;
+use crate::bpffs::{self, entries, file_name, remove_directory, version_of};
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::load::Datapath;
 use crate::privilege;
 
@@ -54,12 +55,13 @@ impl Datapath {
         }
         for version in entries(pin_root)?
             .into_iter()
-            .filter(|path| is_version(path))
+            .filter(|path| version_of(path).is_some())
         {
             for interface in entries(&version.join("links"))? {
                 for pin in entries(&interface)? {
                     take_off(&pin)?;
                     report.links += 1;
+                    fault::at(FaultPoint::DetachLink)?;
                 }
                 remove_directory(&interface)?;
                 let name = bpffs::unescaped(&file_name(&interface));
@@ -67,12 +69,14 @@ impl Datapath {
                     report.interfaces.push(name);
                 }
             }
+            fault::at(FaultPoint::DetachLinks)?;
             for directory in ["links", "programs", "maps"].map(|name| version.join(name)) {
                 for pin in entries(&directory)? {
                     fs::remove_file(&pin).map_err(|source| failed("remove", &pin, source))?;
                     report.pins += 1;
                 }
                 remove_directory(&directory)?;
+                fault::at(FaultPoint::DetachPins)?;
             }
             remove_directory(&version)?;
         }
@@ -80,38 +84,6 @@ impl Datapath {
         // Fails when it is a mount point or holds what is not ours: then it stays.
         let _ = fs::remove_dir(pin_root);
         Ok(report)
-    }
-}
-
-fn is_version(path: &Path) -> bool {
-    let name = file_name(path);
-    name.strip_prefix('v')
-        .is_some_and(|number| number.parse::<u32>().is_ok())
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// The entries of a directory; none when it is not there.
-fn entries(directory: &Path) -> Result<Vec<PathBuf>, DatapathError> {
-    let listed = match fs::read_dir(directory) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(source) => return Err(failed("list", directory, source)),
-    };
-    listed
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(|source| failed("list", directory, source))
-}
-
-fn remove_directory(directory: &Path) -> Result<(), DatapathError> {
-    match fs::remove_dir(directory) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(source) => Err(failed("remove", directory, source)),
     }
 }
 

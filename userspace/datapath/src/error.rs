@@ -69,6 +69,50 @@ pub enum DatapathError {
         /// What differs: "value size 80, but this build has 88".
         difference: String,
     },
+    /// A newer Octroi left a directory here, without a gate.
+    #[error(
+        "{path} is of ABI {abi}, which is newer than this build and guards no interface: nothing was \
+         changed. Start the newer Octroi, or remove what it left (rm -r {path}) and start this one"
+    )]
+    NewerPins {
+        /// Its directory.
+        path: PathBuf,
+        /// Its ABI version.
+        abi: u32,
+    },
+    /// The gate of a newer Octroi stands.
+    #[error(
+        "{path} is the gate of a newer Octroi (ABI {abi}), and it stands: nothing was changed, it goes \
+         on. Start the newer Octroi; or take its gate down with `octroi detach` (packets then pass \
+         unseen) and start this one"
+    )]
+    NewerGate {
+        /// Its directory.
+        path: PathBuf,
+        /// Its ABI version.
+        abi: u32,
+    },
+    /// Links are pinned whose maps are not.
+    #[error(
+        "programs stand on {interfaces} and the pins of their maps {missing} are gone from {path}: \
+         somebody removed them. What is in force stays in force, but cannot be changed any more. Run \
+         `octroi detach` (packets then pass unseen) and start again"
+    )]
+    MissingPins {
+        /// Directory of the maps.
+        path: PathBuf,
+        /// Names of the maps.
+        missing: String,
+        /// Names of the interfaces.
+        interfaces: String,
+    },
+    /// A test made a step fail.
+    #[cfg(feature = "fault-points")]
+    #[error("a test made the step {point} fail")]
+    Fault {
+        /// Name of the fault point.
+        point: &'static str,
+    },
     /// The kernel object could not be loaded.
     #[error("cannot load the kernel object: {0}")]
     Load(#[source] Box<aya::EbpfError>),

@@ -8,6 +8,7 @@ use octroi_abi::control::GATEWAY_ADDRESSES_ENTRIES;
 use octroi_abi::name;
 
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::load::Datapath;
 
 impl Datapath {
@@ -41,11 +42,13 @@ impl Datapath {
                 Err(error) => return Err(failed("clear", error)),
             }
         }
+        fault::at(FaultPoint::GatewayCleared)?;
         for address in wanted.difference(&present) {
             self.gateway_addresses
                 .insert(address, 1, 0)
                 .map_err(|error| failed("fill", error))?;
         }
+        fault::at(FaultPoint::GatewayFilled)?;
         let changed = wanted != present;
         if changed {
             self.bump()?;

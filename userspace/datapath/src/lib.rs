@@ -17,6 +17,7 @@ mod clock;
 mod counters;
 mod detach;
 mod error;
+mod fault;
 mod flows;
 mod gateway;
 mod interface;
@@ -24,18 +25,22 @@ mod load;
 mod object;
 mod policy;
 mod prefixes;
+mod previous;
 mod privilege;
+mod restore;
 mod ring;
 mod run;
 mod shapes;
 mod switch;
 mod sys;
+mod upgrade;
 mod wire;
 
 pub use attach::{AttachReport, Attachment, XdpMode};
 pub use counters::Counters;
 pub use detach::DetachReport;
 pub use error::DatapathError;
+pub use fault::FaultPoint;
 pub use flows::{Rewritten, VerdictChange};
 pub use interface::LinkKind;
 pub use load::{Datapath, LoadOptions, LoadReport};
@@ -43,6 +48,7 @@ pub use object::{OBJECT_VERSIONS, object};
 pub use ring::{EventRing, SampleRecord, SampleRing};
 pub use run::{Program, RunReport, Shuffle};
 pub use switch::Applied;
+pub use upgrade::TakeOver;
 
 /// Where pins stand when nothing else is said.
 pub const DEFAULT_PIN_ROOT: &str = "/sys/fs/bpf/octroi";

@@ -13,10 +13,11 @@ use octroi_abi::name;
 
 use crate::bpffs::Pins;
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::object::object;
 use crate::prefixes::Prefixes;
 use crate::wire::Wire;
-use crate::{DEFAULT_PIN_ROOT, privilege, shapes};
+use crate::{DEFAULT_PIN_ROOT, attach, privilege, shapes, upgrade};
 
 /// How to load.
 #[derive(Clone, Debug)]
@@ -49,6 +50,9 @@ pub struct LoadReport {
     pub adopted_maps: usize,
     /// Where a BPF file system had to be mounted.
     pub mounted: Option<PathBuf>,
+    /// ABI versions of older gates under the same pin root, which go on until
+    /// [`Datapath::take_over`].
+    pub older: Vec<u32>,
 }
 
 impl fmt::Display for LoadReport {
@@ -57,9 +61,13 @@ impl fmt::Display for LoadReport {
             write!(f, "mounted a BPF file system on {}; ", mounted.display())?;
         }
         match self.adopted_maps {
-            0 => write!(f, "kernel programs loaded, maps new"),
-            adopted => write!(f, "kernel programs loaded, {adopted} pinned maps adopted"),
+            0 => write!(f, "kernel programs loaded, maps new")?,
+            adopted => write!(f, "kernel programs loaded, {adopted} pinned maps adopted")?,
         }
+        for abi in &self.older {
+            write!(f, "; the gate of ABI {abi} goes on until it is taken over")?;
+        }
+        Ok(())
     }
 }
 
@@ -105,9 +113,12 @@ impl Datapath {
     pub fn load(options: &LoadOptions) -> Result<Self, DatapathError> {
         privilege::check()?;
         let pins = Pins::new(&options.pin_root);
+        let older = upgrade::older(&pins)?;
         let mounted = pins.prepare()?;
+        fault::at(FaultPoint::LoadDirectories)?;
         let maps = pins.maps();
         let adopted_maps = shapes::verify_pins(&maps)?;
+        whole(&pins)?;
 
         let mut loader = EbpfLoader::new();
         for shape in &shapes::PINNED {
@@ -118,6 +129,7 @@ impl Datapath {
             .map_err(|error| DatapathError::Load(Box::new(error)))?;
         // Once more: what was just created must be what this crate believes it to be.
         shapes::verify_pins(&maps)?;
+        fault::at(FaultPoint::LoadMaps)?;
 
         let mut datapath = Self {
             control: typed(&mut ebpf, name::CONTROL, Array::try_from)?,
@@ -144,6 +156,7 @@ impl Datapath {
             report: LoadReport {
                 adopted_maps,
                 mounted,
+                older,
             },
             pins,
         };
@@ -182,6 +195,8 @@ impl Datapath {
             program.load().map_err(|source| refused(name, source))?;
         }
 
+        fault::at(FaultPoint::LoadPrograms)?;
+
         // A new pin beside the old one, then renamed over it: there is always one.
         let next = |name: &str| directory.join(format!("{name}-next"));
         for name in [
@@ -202,11 +217,13 @@ impl Datapath {
                 path: path.clone(),
                 source: std::io::Error::other(error),
             })?;
+            fault::at(FaultPoint::LoadProgramBeside)?;
             fs::rename(&path, directory.join(name)).map_err(|source| DatapathError::File {
                 operation: "rename the pinned program",
                 path,
                 source,
             })?;
+            fault::at(FaultPoint::LoadProgramPinned)?;
         }
         Ok(())
     }
@@ -233,6 +250,34 @@ impl Datapath {
                 name,
             })
     }
+}
+
+/// Refuses pins of which a part is gone while their programs stand on interfaces: what those run
+/// can be neither adopted nor read, so that flows cut by their name would be forgotten.
+fn whole(pins: &Pins) -> Result<(), DatapathError> {
+    let path = pins.maps();
+    let missing: Vec<_> = shapes::PINNED
+        .iter()
+        .map(|shape| shape.name)
+        .filter(|name| !path.join(name).exists())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let mut interfaces = Vec::new();
+    for (interface, pin) in pins.pinned_links()? {
+        if attach::is_standing(&pin)? && !interfaces.contains(&interface) {
+            interfaces.push(interface);
+        }
+    }
+    if interfaces.is_empty() {
+        return Ok(());
+    }
+    Err(DatapathError::MissingPins {
+        path,
+        missing: missing.join(", "),
+        interfaces: interfaces.join(", "),
+    })
 }
 
 fn refused(program: &'static str, source: ProgramError) -> DatapathError {

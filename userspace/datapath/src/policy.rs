@@ -10,6 +10,7 @@ use octroi_abi::rules::{RULE_SETS, VERDICT_ROWS, VERDICT_SLOTS};
 use octroi_policy::Tables;
 
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::load::Datapath;
 use crate::sys;
 
@@ -29,6 +30,7 @@ impl Datapath {
         };
         self.zones.fill(half, &zones(tables))?;
         self.marks.fill(half, &tables.marks)?;
+        fault::at(FaultPoint::PolicyPrefixes)?;
         write(
             name::RULE_SETS,
             sys::update_array(
@@ -37,6 +39,7 @@ impl Datapath {
                 &tables.rule_sets,
             ),
         )?;
+        fault::at(FaultPoint::PolicyRuleSets)?;
         write(
             name::VERDICTS,
             sys::update_array(self.verdicts.fd().as_fd(), base * VERDICT_ROWS, &rows),
@@ -48,7 +51,8 @@ impl Datapath {
                 base * Opaque::COUNT,
                 &tables.opaque,
             ),
-        )
+        )?;
+        fault::at(FaultPoint::PolicyFilled)
     }
 }
 

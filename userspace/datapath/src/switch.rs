@@ -9,6 +9,7 @@ use octroi_geo_db::KernelTables;
 use octroi_policy::Tables;
 
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::load::Datapath;
 use crate::wire::Wire;
 
@@ -109,6 +110,7 @@ impl Datapath {
         self.control
             .set(0, Wire(control), 0)
             .map_err(|error| DatapathError::map("write", name::CONTROL, error))?;
+        fault::at(FaultPoint::Flipped)?;
         Ok(Applied {
             generation: next.generation,
             took: started.elapsed(),

@@ -215,8 +215,22 @@ pub(crate) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     bpf(BPF_LINK_DETACH, &mut attributes).map(|_| ())
 }
 
+/// Which link it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LinkIdentity {
+    /// Id of the link, as long as the kernel runs.
+    pub(crate) id: u32,
+    /// Interface of an XDP or TCX link; 0 when the interface is gone.
+    pub(crate) ifindex: u32,
+}
+
 /// Interface of an XDP or TCX link; 0 when the interface is gone.
 pub(crate) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
+    link_identity(link).map(|identity| identity.ifindex)
+}
+
+/// Which XDP or TCX link it is.
+pub(crate) fn link_identity(link: BorrowedFd<'_>) -> io::Result<LinkIdentity> {
     let mut info = LinkInfo::default();
     let mut attributes = InfoAttributes {
         bpf_fd: fd_number(link),
@@ -224,5 +238,8 @@ pub(crate) fn link_ifindex(link: BorrowedFd<'_>) -> io::Result<u32> {
         info: address(&raw mut info),
     };
     bpf(BPF_OBJ_GET_INFO_BY_FD, &mut attributes)?;
-    Ok(info.ifindex)
+    Ok(LinkIdentity {
+        id: info.id,
+        ifindex: info.ifindex,
+    })
 }

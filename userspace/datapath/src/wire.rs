@@ -12,6 +12,8 @@ use octroi_abi::event::{FlowEvent, SampleHeader};
 use octroi_abi::flow::{FlowKey, FlowState, FragmentKey, FragmentState, RewriteRequest};
 use octroi_abi::rules::{RuleEntry, RuleSet};
 
+use crate::previous;
+
 /// A shape that is plain bytes.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -47,6 +49,8 @@ plain! {
     RewriteRequest: 64,
     RuleEntry: 24,
     RuleSet: 776,
+    previous::FlowKey: 40,
+    previous::FlowState: 88,
 }
 
 // SAFETY: integers.

@@ -291,6 +291,8 @@ pub enum EndReason {
     Forced,
     /// The daemon (or the capture) ended.
     Shutdown,
+    /// A newer version's gate took over; if the flow went on, it has a new account.
+    Upgrade,
 }
 
 /// The account of one conversation, told when it ends.

@@ -23,6 +23,8 @@ pub enum NoticeKind {
     Started,
     /// The daemon stops; enforcement goes on in the kernel.
     Stopping,
+    /// The gate of an older version was taken over without a gap.
+    Upgraded,
     /// A policy is in force.
     PolicyApplied,
     /// A policy was refused; the old one stays.
@@ -49,9 +51,10 @@ pub enum NoticeKind {
 
 impl NoticeKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Started,
         Self::Stopping,
+        Self::Upgraded,
         Self::PolicyApplied,
         Self::PolicyRefused,
         Self::AtlasApplied,
@@ -71,6 +74,7 @@ impl NoticeKind {
         match self {
             Self::Started => "started",
             Self::Stopping => "stopping",
+            Self::Upgraded => "upgraded",
             Self::PolicyApplied => "policy_applied",
             Self::PolicyRefused => "policy_refused",
             Self::AtlasApplied => "atlas_applied",
@@ -91,6 +95,7 @@ impl NoticeKind {
         match self {
             Self::Started
             | Self::Stopping
+            | Self::Upgraded
             | Self::PolicyApplied
             | Self::AtlasApplied
             | Self::InterfaceAttached

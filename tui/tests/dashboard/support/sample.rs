@@ -129,6 +129,7 @@ pub(crate) fn status(flows: u64, lost: u64) -> api::StatusReport {
         },
         flows,
         flows_capacity: 1_048_576,
+        taken_over: Vec::new(),
         alerts: 412,
         queue_length: 0,
         queue_capacity: 8_192,

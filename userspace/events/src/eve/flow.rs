@@ -107,6 +107,7 @@ pub(super) fn line<'a>(record: &'a FlowRecord, origin: &'a Origin, id: &'a str) 
                 EndReason::Closed | EndReason::Timeout => "timeout",
                 EndReason::Forced => "forced",
                 EndReason::Shutdown => "shutdown",
+                EndReason::Upgrade => "upgrade",
             },
             alerted: record.alerted,
             action: (residency.enforced && residency.verdict.stops()).then_some("drop"),

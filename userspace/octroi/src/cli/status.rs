@@ -55,6 +55,9 @@ fn render(report: &StatusReport) -> String {
         };
         line("interface", format!("{}  {state}", interface.name));
     }
+    for taken_over in &report.taken_over {
+        line("upgrade", taken_over.clone());
+    }
     let policy = &report.policy;
     let mode = match policy.mode {
         Mode::Monitor => "monitor",

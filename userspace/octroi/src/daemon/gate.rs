@@ -20,6 +20,7 @@ use tracing::info;
 use super::atlas::AtlasState;
 use super::engine::Engine;
 use super::interfaces;
+use super::taken_over::TakenOver;
 use super::tell::Teller;
 use crate::config::{self, Config};
 use crate::judge::{self, Judge};
@@ -40,6 +41,7 @@ pub(super) struct Gate {
     engine: Mutex<Engine>,
     guarded: Mutex<Vec<Guarded>>,
     atlas: Mutex<AtlasState>,
+    taken_over: Mutex<TakenOver>,
     changing: Mutex<()>,
 }
 
@@ -107,6 +109,8 @@ impl Gate {
             applied.generation,
             applied.took.as_millis()
         );
+        progress.step("taking over the gate of an older version");
+        let taken_over = TakenOver::of(datapath.take_over()?);
         progress.step("attaching");
         let guarded = attach_all(&mut datapath, &config)?;
         progress.done();
@@ -138,6 +142,7 @@ impl Gate {
             engine: Mutex::new(engine),
             guarded: Mutex::new(guarded),
             atlas: Mutex::new(AtlasState::of(opened)),
+            taken_over: Mutex::new(taken_over),
             update_now: Notify::new(),
             changing: Mutex::new(()),
         };
@@ -170,6 +175,13 @@ impl Gate {
     /// Where the atlas came from, and its last update. The innermost lock.
     pub(super) fn atlas(&self) -> MutexGuard<'_, AtlasState> {
         self.atlas.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What became of the gates of older versions.
+    pub(super) fn taken_over(&self) -> MutexGuard<'_, TakenOver> {
+        self.taken_over
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The inside interfaces.
@@ -234,7 +246,7 @@ fn attach_all(datapath: &mut Datapath, config: &Config) -> Result<Vec<Guarded>> 
                     problem: None,
                 });
             }
-            Err(error) if datapath.load_report().adopted_maps == 0 => {
+            Err(error) if is_first(datapath) => {
                 let removed = Datapath::detach(&config.pin_root);
                 let removed = removed.map_or_else(|error| error.to_string(), |r| r.to_string());
                 let nothing_stays = format!("the gate was not raised ({removed})");
@@ -244,6 +256,12 @@ fn attach_all(datapath: &mut Datapath, config: &Config) -> Result<Vec<Guarded>> 
         }
     }
     Ok(all)
+}
+
+/// Whether this start found no gate of any version.
+fn is_first(datapath: &Datapath) -> bool {
+    let report = datapath.load_report();
+    report.adopted_maps == 0 && report.older.is_empty()
 }
 
 /// The group that may read from the socket.

@@ -18,6 +18,7 @@ mod report;
 mod rings;
 mod rows;
 mod serve;
+mod taken_over;
 mod tell;
 mod timers;
 mod updates;
@@ -69,6 +70,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         tokio::spawn(timers::statistics(Arc::clone(&gate))),
         tokio::spawn(timers::interfaces(Arc::clone(&gate))),
         tokio::spawn(updates::keep_new(Arc::clone(&gate))),
+        tokio::spawn(taken_over::tell(Arc::clone(&gate))),
     ];
     info!(
         "the gate stands; SIGHUP reloads, SIGUSR1 updates the atlas, SIGTERM stops this daemon (enforcement goes on)"

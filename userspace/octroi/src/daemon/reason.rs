@@ -177,5 +177,6 @@ pub(super) fn end_reason(end: End) -> EndReason {
         End::Idle => EndReason::Timeout,
         End::Evicted => EndReason::Forced,
         End::Shutdown => EndReason::Shutdown,
+        End::Upgraded => EndReason::Upgrade,
     }
 }

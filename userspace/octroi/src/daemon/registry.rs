@@ -88,6 +88,8 @@ pub(super) enum End {
     Evicted,
     /// The daemon stops; the flow goes on.
     Shutdown,
+    /// The gate of an older version counted it, and was taken over.
+    Upgraded,
 }
 
 /// All live flows.

@@ -33,6 +33,7 @@ pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
         rss_bytes: rss_bytes(),
         kernel: kernel_release(),
         interfaces,
+        taken_over: gate.taken_over().told(),
         policy: policy_status(&engine),
         atlas: atlas_status(&engine.judge.atlas, gate),
         counters,

@@ -11,10 +11,12 @@
     reason = "shared by tests and a bench, each of which uses its own part of it; they may unwrap"
 )]
 
+pub mod abi2;
 pub mod checksum;
 pub mod frames;
 pub mod netns;
 pub mod tables;
+pub mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -101,6 +101,17 @@ impl Pair {
         inside(&self.gw, run)
     }
 
+    /// What moves the calling thread into the client's namespace, for good.
+    pub fn lan_handle(&self) -> impl FnOnce() + Send + use<> {
+        let file = namespace(&self.lan);
+        move || setns(file, CloneFlags::CLONE_NEWNET).unwrap()
+    }
+
+    /// Name of the gate's namespace.
+    pub fn gate_name(&self) -> &str {
+        &self.gw
+    }
+
     /// Runs something in the client's namespace, on a thread of its own.
     pub fn in_lan<T: Send>(&self, run: impl FnOnce() -> T + Send) -> T {
         inside(&self.lan, run)
@@ -116,7 +127,7 @@ impl Drop for Pair {
 }
 
 fn inside<T: Send>(name: &str, run: impl FnOnce() -> T + Send) -> T {
-    let file = File::open(format!("/var/run/netns/{name}")).unwrap();
+    let file = namespace(name);
     std::thread::scope(|scope| {
         scope
             .spawn(move || {
@@ -126,6 +137,10 @@ fn inside<T: Send>(name: &str, run: impl FnOnce() -> T + Send) -> T {
             .join()
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
+}
+
+fn namespace(name: &str) -> File {
+    File::open(format!("/var/run/netns/{name}")).unwrap()
 }
 
 fn ip(arguments: &[&str]) {

@@ -1,0 +1,158 @@
+//! What gates of ABI 1 and 2 kept of a flow: read once, when their gate is taken over.
+//!
+//! Frozen: these shapes are the past's, and change with nothing. (`ebpf/abi/src/flow.rs` as it was
+//! from the first gate to the last of ABI 2.)
+
+use std::os::fd::AsFd as _;
+
+use aya::maps::{MapData, MapInfo, MapType};
+use octroi_abi::flow::{self, ENFORCED, NAMED};
+use octroi_abi::name;
+use octroi_abi::verdict::Verdict;
+
+use crate::bpffs::Pins;
+use crate::error::{DatapathError, io_error};
+use crate::sys;
+
+/// Versions whose flow table has these shapes.
+const VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
+/// Name of the flow table's pin: `LruHash<FlowKey, FlowState>`.
+const FLOWS: &str = "FLOWS";
+
+/// Both ends of a flow.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(8))]
+pub(crate) struct FlowKey {
+    inside: [u8; 16],
+    outside: [u8; 16],
+    inside_port: u16,
+    outside_port: u16,
+    protocol: u8,
+    family: u8,
+    reserved: [u8; 2],
+}
+
+/// The account of a flow and its verdict.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct FlowState {
+    first_ns: u64,
+    last_ns: u64,
+    outbound_packets: u64,
+    outbound_bytes: u64,
+    reply_packets: u64,
+    reply_bytes: u64,
+    stopped_packets: u64,
+    marks: u64,
+    generation: u32,
+    rule: u16,
+    class: u16,
+    shadow_rule: u16,
+    shadow_verdict: u8,
+    verdict: u8,
+    flags: u8,
+    zone: u8,
+    opaque: u8,
+    outbound_tcp_flags: u8,
+    reply_tcp_flags: u8,
+    outbound_samples: u8,
+    reply_samples: u8,
+    reserved: [u8; 5],
+}
+
+impl FlowKey {
+    /// In today's shape.
+    fn today(self) -> flow::FlowKey {
+        flow::FlowKey {
+            inside: self.inside,
+            outside: self.outside,
+            inside_port: self.inside_port,
+            outside_port: self.outside_port,
+            protocol: self.protocol,
+            family: self.family,
+            reserved: self.reserved,
+        }
+    }
+}
+
+impl FlowState {
+    /// In today's shape.
+    fn today(self) -> flow::FlowState {
+        flow::FlowState {
+            first_ns: self.first_ns,
+            last_ns: self.last_ns,
+            outbound_packets: self.outbound_packets,
+            outbound_bytes: self.outbound_bytes,
+            reply_packets: self.reply_packets,
+            reply_bytes: self.reply_bytes,
+            stopped_packets: self.stopped_packets,
+            marks: self.marks,
+            generation: self.generation,
+            rule: self.rule,
+            class: self.class,
+            shadow_rule: self.shadow_rule,
+            shadow_verdict: self.shadow_verdict,
+            verdict: self.verdict,
+            flags: self.flags,
+            zone: self.zone,
+            opaque: self.opaque,
+            outbound_tcp_flags: self.outbound_tcp_flags,
+            reply_tcp_flags: self.reply_tcp_flags,
+            outbound_samples: self.outbound_samples,
+            reply_samples: self.reply_samples,
+            reserved: self.reserved,
+        }
+    }
+}
+
+/// Whether forgetting a flow could let something pass: its verdict came from a name that its client
+/// will not say again, or it is stopped and its replies would begin anew as nobody's.
+pub(crate) fn must_stay(state: &flow::FlowState) -> bool {
+    let stops = state.verdict > Verdict::Flag.code() && state.flags & ENFORCED != 0;
+    stops || state.flags & NAMED != 0
+}
+
+/// The flow table that an older gate pinned, open.
+#[derive(Debug)]
+pub(crate) struct Flows(MapData);
+
+impl Flows {
+    /// Opens it; `None`: it is not pinned, or of a version that had none of this shape.
+    pub(crate) fn open(pins: &Pins, abi: u32) -> Result<Option<Self>, DatapathError> {
+        let path = pins.maps().join(FLOWS);
+        if !path.exists() || !VERSIONS.contains(&abi) {
+            return Ok(None);
+        }
+        let info = MapInfo::from_pin(&path).map_err(|error| DatapathError::File {
+            operation: "open the pinned map",
+            path: path.clone(),
+            source: io_error(error),
+        })?;
+        let found = (info.key_size() as usize, info.value_size() as usize);
+        let wanted = (size_of::<FlowKey>(), size_of::<FlowState>());
+        if !matches!(info.map_type(), Ok(MapType::LruHash)) || found != wanted {
+            let difference = format!(
+                "keys of {} and values of {} bytes, but ABI {abi} had {} and {}",
+                found.0, found.1, wanted.0, wanted.1
+            );
+            return Err(DatapathError::PinnedShape { path, difference });
+        }
+        let map = MapData::from_pin(&path)
+            .map_err(|error| DatapathError::map("open", name::FLOWS, error))?;
+        Ok(Some(Self(map)))
+    }
+
+    /// Every flow, in today's shapes.
+    pub(crate) fn read(&self) -> Result<Vec<(flow::FlowKey, flow::FlowState)>, DatapathError> {
+        let mut flows = Vec::new();
+        let mut visit = |key: FlowKey, state: FlowState| {
+            flows.push((key.today(), state.today()));
+        };
+        sys::visit_hash(self.0.fd().as_fd(), &mut visit).map_err(|source| DatapathError::Map {
+            operation: "read the older",
+            map: name::FLOWS,
+            source,
+        })?;
+        Ok(flows)
+    }
+}
