@@ -1,15 +1,21 @@
-//! Programs that only benches and tests run: the floor, a look-up alone, and a shuffle that gives
-//! each run of one frame other addresses before it goes on to one of the others.
+//! Programs that only benches and tests run: the floor, parsing alone, a look-up alone, the same
+//! look-up in the kernel's own trie, and a shuffle that gives each run of one frame other addresses
+//! before it goes on to one of the others. Their maps are never pinned and stay empty in a gate.
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::helpers::generated::bpf_get_prandom_u32;
-use aya_ebpf::btf_maps::ProgramArray;
+use aya_ebpf::btf_maps::lpm_trie::Key;
+use aya_ebpf::btf_maps::{LpmTrie, ProgramArray};
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use octroi_abi::control::Active;
+use octroi_abi::outcome::Direction;
+use octroi_abi::probe::TRIE_ENTRIES;
 
 use crate::atlas;
 use crate::frame::{Frame as _, XdpFrame, header};
+use crate::link;
+use crate::maps::SCRATCH;
 use crate::outbound::active;
 use crate::packet::mapped;
 
@@ -47,9 +53,49 @@ pub fn octroi_lookup(context: XdpContext) -> u32 {
     }
 }
 
+/// Parses a packet and judges nothing. Answers with `0x10000 | opaque`.
+#[xdp(frags)]
+pub fn octroi_parse(context: XdpContext) -> u32 {
+    let frame = XdpFrame::new(&context);
+    let Some(scratch) = SCRATCH.get_ptr_mut(Direction::Outbound as u32) else {
+        return XDP_DROP;
+    };
+    // SAFETY: this CPU's and this direction's own slot.
+    let scratch = unsafe { &mut *scratch };
+    scratch.packet.reset();
+    link::parse(&frame, Direction::Outbound, &mut scratch.packet);
+    0x1_0000 | scratch.packet.opaque as u32
+}
+
+/// A prefix of each family to a class: what the atlas would be without a shape of its own. Memory
+/// is taken entry by entry, so that empty ones cost nothing.
+#[btf_map]
+static TRIE_V4: LpmTrie<[u8; 4], u32, { TRIE_ENTRIES as usize }> = LpmTrie::new();
+#[btf_map]
+static TRIE_V6: LpmTrie<[u8; 16], u32, { TRIE_ENTRIES as usize }> = LpmTrie::new();
+
+/// [`octroi_lookup`] with `BPF_MAP_TYPE_LPM_TRIE`.
+#[xdp(frags)]
+pub fn octroi_trie(context: XdpContext) -> u32 {
+    let frame = XdpFrame::new(&context);
+    let class = if header::<_, u16>(&frame, 12) == Some(0x0800_u16.to_be()) {
+        let Some(address) = header::<_, [u8; 4]>(&frame, 30) else {
+            return XDP_DROP;
+        };
+        TRIE_V4.get(&Key::new(32, address))
+    } else {
+        let Some(address) = header::<_, [u8; 16]>(&frame, 38) else {
+            return XDP_DROP;
+        };
+        TRIE_V6.get(&Key::new(128, address))
+    };
+    // SAFETY: nothing writes to the tries while they are walked.
+    class.map_or(XDP_DROP, |class| 0x1_0000 | *class)
+}
+
 /// Where [`octroi_shuffle`] goes on.
 #[btf_map]
-static PROBES: ProgramArray<4> = ProgramArray::new();
+static PROBES: ProgramArray<8> = ProgramArray::new();
 
 /// Where an untagged IPv4 frame has its addresses, and an IPv6 one the words that are shuffled.
 const V4_WORDS: [u32; 2] = [26, 30];

@@ -15,6 +15,7 @@ pub mod event;
 pub mod flow;
 pub mod opaque;
 pub mod outcome;
+pub mod probe;
 pub mod rules;
 pub mod tunnel;
 pub mod verdict;
@@ -43,8 +44,16 @@ pub mod name {
     pub const PROGRAM_LOOKUP: &str = "octroi_lookup";
     /// XDP program that shuffles addresses, then runs another: for the benches.
     pub const PROGRAM_SHUFFLE: &str = "octroi_shuffle";
+    /// XDP program that only parses: for the benches.
+    pub const PROGRAM_PARSE: &str = "octroi_parse";
+    /// XDP program that looks a destination up in the kernel's own trie: for the benches.
+    pub const PROGRAM_TRIE: &str = "octroi_trie";
     /// `ProgramArray`: where the shuffle goes on. Never pinned.
     pub const PROBES: &str = "PROBES";
+    /// `LpmTrie<[u8; 4], u32>`: for the benches. Never pinned.
+    pub const TRIE_V4: &str = "TRIE_V4";
+    /// `LpmTrie<[u8; 16], u32>`: for the benches. Never pinned.
+    pub const TRIE_V6: &str = "TRIE_V6";
     /// `Array<Control>`, one entry.
     pub const CONTROL: &str = "CONTROL";
     /// `Array<Node>`: see [`crate::atlas`].

@@ -22,6 +22,7 @@ mod flows;
 mod gateway;
 mod interface;
 mod load;
+mod memory;
 mod object;
 mod policy;
 mod prefixes;

@@ -92,6 +92,8 @@ pub struct Datapath {
     pub(crate) samples: Option<MapData>,
     pub(crate) counters: PerCpuArray<MapData, u64>,
     pub(crate) probes: ProgramArray<MapData>,
+    pub(crate) trie_v4: LpmTrie<MapData, [u8; 4], u32>,
+    pub(crate) trie_v6: LpmTrie<MapData, [u8; 16], u32>,
 }
 
 impl fmt::Debug for Datapath {
@@ -152,6 +154,8 @@ impl Datapath {
             samples: Some(data(&mut ebpf, name::SAMPLES)?),
             counters: typed(&mut ebpf, name::COUNTERS, PerCpuArray::try_from)?,
             probes: typed(&mut ebpf, name::PROBES, ProgramArray::try_from)?,
+            trie_v4: typed(&mut ebpf, name::TRIE_V4, LpmTrie::try_from)?,
+            trie_v6: typed(&mut ebpf, name::TRIE_V6, LpmTrie::try_from)?,
             programs: ebpf,
             report: LoadReport {
                 adopted_maps,
@@ -185,6 +189,8 @@ impl Datapath {
             name::PROGRAM_REWRITE,
             name::PROGRAM_NOOP,
             name::PROGRAM_LOOKUP,
+            name::PROGRAM_PARSE,
+            name::PROGRAM_TRIE,
             name::PROGRAM_SHUFFLE,
         ] {
             let program = self.xdp(name)?;

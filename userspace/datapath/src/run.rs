@@ -1,9 +1,12 @@
 //! One packet through a loaded program without a network (`BPF_PROG_TEST_RUN`): what tests and
 //! benches are made of. It counts and remembers flows as a real packet does.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use aya::maps::lpm_trie::Key;
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
+use ipnet::IpNet;
 use octroi_abi::name;
 
 use crate::error::DatapathError;
@@ -27,6 +30,10 @@ pub enum Program {
     Noop,
     /// XDP: one look-up of the destination.
     Lookup,
+    /// XDP: the packet parsed, and no more.
+    Parse,
+    /// XDP: one look-up of the destination in the kernel's own trie (see [`Datapath::fill_trie`]).
+    Trie,
     /// XDP: random addresses, then one of the others (see [`Shuffle`]).
     Shuffle,
 }
@@ -41,7 +48,7 @@ pub struct Shuffle {
     /// Bits of the destination to replace: of an IPv4 address, or of bytes 2 to 5 of an IPv6
     /// address.
     pub destination_mask: [u8; 4],
-    /// What runs afterwards: `Noop`, `Outbound` or `Lookup`.
+    /// What runs afterwards: anything but `Reply` and `Shuffle`.
     pub then: Program,
 }
 
@@ -62,7 +69,13 @@ impl Shuffle {
 }
 
 /// Slots of the `PROBES` map.
-const PROBES: [Program; 3] = [Program::Noop, Program::Outbound, Program::Lookup];
+const PROBES: [Program; 5] = [
+    Program::Noop,
+    Program::Outbound,
+    Program::Lookup,
+    Program::Parse,
+    Program::Trie,
+];
 
 impl Program {
     fn name(self) -> &'static str {
@@ -73,6 +86,8 @@ impl Program {
             Self::ReplyL3 => name::PROGRAM_REPLY_L3,
             Self::Noop => name::PROGRAM_NOOP,
             Self::Lookup => name::PROGRAM_LOOKUP,
+            Self::Parse => name::PROGRAM_PARSE,
+            Self::Trie => name::PROGRAM_TRIE,
             Self::Shuffle => name::PROGRAM_SHUFFLE,
         }
     }
@@ -103,6 +118,33 @@ impl Datapath {
             self.probes
                 .set(slot, &fd, 0)
                 .map_err(|error| DatapathError::map("fill", name::PROBES, error))?;
+        }
+        Ok(())
+    }
+
+    /// Fills the tries that the atlas is compared with; the longest prefix decides.
+    ///
+    /// # Errors
+    /// When the kernel refuses an entry: there is room for [`TRIE_ENTRIES`] of each family.
+    ///
+    /// [`TRIE_ENTRIES`]: octroi_abi::probe::TRIE_ENTRIES
+    pub fn fill_trie(
+        &mut self,
+        prefixes: impl IntoIterator<Item = (IpNet, u32)>,
+    ) -> Result<(), DatapathError> {
+        for (prefix, class) in prefixes {
+            let length = u32::from(prefix.prefix_len());
+            let (name, result) = match prefix.network() {
+                IpAddr::V4(address) => {
+                    let key = Key::new(length, address.octets());
+                    (name::TRIE_V4, self.trie_v4.insert(&key, class, 0))
+                }
+                IpAddr::V6(address) => {
+                    let key = Key::new(length, address.octets());
+                    (name::TRIE_V6, self.trie_v6.insert(&key, class, 0))
+                }
+            };
+            result.map_err(|error| DatapathError::map("fill", name, error))?;
         }
         Ok(())
     }
