@@ -14,7 +14,7 @@ use octroi_abi::probe::TRIE_ENTRIES;
 
 use crate::atlas;
 use crate::frame::{Frame as _, XdpFrame, header};
-use crate::link;
+use crate::link::{self, Link};
 use crate::maps::SCRATCH;
 use crate::outbound::active;
 use crate::packet::mapped;
@@ -63,7 +63,7 @@ pub fn octroi_parse(context: XdpContext) -> u32 {
     // SAFETY: this CPU's and this direction's own slot.
     let scratch = unsafe { &mut *scratch };
     scratch.packet.reset();
-    link::parse(&frame, Direction::Outbound, &mut scratch.packet);
+    link::parse(&frame, Link::Ethernet, Direction::Outbound, &mut scratch.packet);
     0x1_0000 | scratch.packet.opaque as u32
 }
 
