@@ -1,15 +1,17 @@
 //! The verdict of a flow: zone, class, marks, rule set, opacity.
 
 use octroi_abi::control::{Active, MAX_ZONES};
-use octroi_abi::flow::{self, FlowKey, FlowState};
+use octroi_abi::flow::{self, FlowKey};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{
-    self, RULE_NONE, RULE_SETS as RULE_SET_ROWS, RULES_PER_SET, RuleEntry,
+    self, RULE_NONE, RULE_SETS as RULE_SET_ROWS, RULES_PER_SET, RuleEntry, RuleSet,
     VERDICT_ROWS, VERDICT_SLOTS,
 };
 use octroi_abi::verdict::Verdict;
 
-use crate::atlas;
+use octroi_abi::table::{Account, Decided};
+
+use crate::{account, atlas, table};
 use crate::maps::{MARKS, OPAQUE, RULE_SETS, VERDICTS, ZONES, prefix_key};
 
 /// Rows of `VERDICTS` of one zone.
@@ -22,8 +24,6 @@ pub struct Broken;
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Decision {
-    /// Marks of the destination.
-    pub marks: u64,
     /// Rule that decided.
     pub rule: u16,
     /// Class of the destination.
@@ -34,7 +34,7 @@ pub struct Decision {
     pub shadow_verdict: u8,
     /// Verdict code: a valid one.
     pub verdict: u8,
-    /// Flags of a [`FlowState`], without `NAMED`.
+    /// Flags of a flow, without `NAMED`.
     pub flags: u8,
     /// Zone of the source.
     pub zone: u8,
@@ -44,7 +44,6 @@ impl Decision {
     /// Before anything is known: never a pass.
     #[inline(always)]
     pub fn reset(&mut self) {
-        self.marks = 0;
         self.rule = RULE_NONE;
         self.class = 0;
         self.shadow_rule = RULE_NONE;
@@ -52,6 +51,13 @@ impl Decision {
         self.verdict = Verdict::Block.code();
         self.flags = flow::ENFORCED;
         self.zone = 0;
+    }
+
+    /// Forgets the shadow rule of the packet before.
+    #[inline(always)]
+    pub fn forget_shadow(&mut self) {
+        self.shadow_rule = RULE_NONE;
+        self.shadow_verdict = 0;
     }
 
     /// Whether packets are stopped.
@@ -78,17 +84,21 @@ pub fn flow(key: &FlowKey, opaque: u8, active: u64, decision: &mut Decision) -> 
         return Err(Broken);
     }
     let class = atlas::class_of(active.atlas_half, &key.outside, key.family).ok_or(Broken)?;
-    let marks = MARKS.get(&prefix_key(half, key.outside)).copied().unwrap_or(0);
     decision.zone = zone as u8;
     decision.class = class;
-    decision.marks = marks;
 
     let row = half as u32 * VERDICT_ROWS + zone * ROWS_PER_ZONE + (class as u32 >> 8);
     let number = VERDICTS.get(row).ok_or(Broken)?[class as usize & (VERDICT_SLOTS - 1)] as u32;
     if number >= RULE_SET_ROWS {
         return Err(Broken);
     }
-    walk(key, half as u32 * RULE_SET_ROWS + number, marks, decision)?;
+    let set = RULE_SETS.get(half as u32 * RULE_SET_ROWS + number).ok_or(Broken)?;
+    let marks = if set.flags & rules::MARKS_MATTER != 0 {
+        MARKS.get(&prefix_key(half, key.outside)).copied().unwrap_or(0)
+    } else {
+        0
+    };
+    walk(key, set, marks, decision)?;
     if opaque == Opaque::None.code() {
         return Ok(());
     }
@@ -108,8 +118,7 @@ pub fn blind(opaque: u8, active: u64, decision: &mut Decision) -> Result<(), Bro
 
 /// The first entry of a rule set whose conditions hold.
 #[inline(always)]
-fn walk(key: &FlowKey, index: u32, marks: u64, decision: &mut Decision) -> Result<(), Broken> {
-    let set = RULE_SETS.get(index).ok_or(Broken)?;
+fn walk(key: &FlowKey, set: &RuleSet, marks: u64, decision: &mut Decision) -> Result<(), Broken> {
     for number in 0..RULES_PER_SET {
         if number as u32 >= set.len {
             break;
@@ -184,25 +193,38 @@ fn stricter(half: u8, opaque: u8, decision: &mut Decision) -> Result<(), Broken>
     Ok(())
 }
 
-/// Writes a decision into a flow that was judged before. Returns whether userspace should know.
+/// Writes a decision into a flow that was judged before (its decision was `before`). Returns the
+/// decision that holds now, and whether userspace should know; `None`: the flow left its slot, or
+/// another CPU judged it at this very moment.
 ///
 /// A flow that userspace decided by name keeps that verdict when it is stricter, until userspace
 /// has decided again.
 #[inline(always)]
-pub fn renew(state: &mut FlowState, decision: &Decision, generation: u32, opaque: u8) -> bool {
-    let named = state.flags & flow::NAMED != 0;
-    let before = (state.verdict, state.rule, state.flags);
-    if !(named && state.verdict > decision.verdict) {
-        state.rule = decision.rule;
-        state.verdict = decision.verdict;
+pub fn renew(
+    account: *mut Account,
+    before: u64,
+    decision: &Decision,
+    generation: u32,
+    opaque: u8,
+) -> Option<(u64, bool)> {
+    let old = Decided::unpack(before);
+    let named = old.flags & flow::NAMED;
+    let flags = decision.flags | named;
+    let word = account::decided(decision, generation, opaque, flags);
+    let mut new = Decided::unpack(word);
+    if named != 0 && old.verdict > decision.verdict {
+        new.rule = old.rule;
+        new.verdict = old.verdict;
     }
-    state.flags = decision.flags | state.flags & flow::NAMED;
-    state.shadow_rule = decision.shadow_rule;
-    state.shadow_verdict = decision.shadow_verdict;
-    state.marks = decision.marks;
-    state.class = decision.class;
-    state.zone = decision.zone;
-    state.opaque = opaque;
-    state.generation = generation;
-    named || before != (state.verdict, state.rule, state.flags)
+    let after = new.pack();
+    if !table::redecide(account, before, after) {
+        return None;
+    }
+    // SAFETY: an account of the table.
+    unsafe { (*account).class = decision.class };
+    let told = named != 0
+        || old.verdict != new.verdict
+        || old.rule != new.rule
+        || old.flags != new.flags;
+    Some((after, told))
 }

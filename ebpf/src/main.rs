@@ -15,6 +15,7 @@
 compile_error!("addresses are handled as little-endian words: build for bpfel-unknown-none");
 
 mod account;
+mod atomic;
 mod atlas;
 mod control;
 mod count;
@@ -32,8 +33,8 @@ mod packet;
 mod probe;
 mod reject;
 mod reply;
-mod rewrite;
 mod sample;
+mod table;
 mod transport;
 
 use aya_ebpf::macros::{classifier, xdp};

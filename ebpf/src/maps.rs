@@ -11,17 +11,22 @@ use octroi_abi::control::{
 use octroi_abi::event::{
     EVENTS_RING_BYTES, SAMPLE_BYTES, SAMPLES_RING_BYTES, SampleHeader,
 };
-use octroi_abi::flow::{
-    FLOWS_ENTRIES, FRAGMENTS_ENTRIES, FlowKey, FlowState, FragmentKey, FragmentState,
-};
+use octroi_abi::flow::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome;
 use octroi_abi::rules::{
     RULE_SETS as RULE_SETS_ROWS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS,
 };
 
+use octroi_abi::table::{Account, BUCKET_SLOTS, BucketV4, BucketV6, V4_SLOTS, V6_SLOTS};
+
 use crate::judge::Decision;
 use crate::packet::Packet;
+use crate::table::Search;
+
+/// `BPF_F_MMAPABLE` (Linux 5.5). Userspace shares these tables; and their values begin on a page,
+/// so that what is meant to be one cache line is one.
+const MMAPABLE: usize = 1 << 10;
 
 /// A row of the verdict table.
 pub type Row = [u16; VERDICT_SLOTS];
@@ -30,7 +35,7 @@ pub type Row = [u16; VERDICT_SLOTS];
 pub static CONTROL: Array<Control, 1> = Array::new();
 
 #[btf_map]
-pub static ATLAS: Array<Node, { 2 * NODES as usize }> = Array::new();
+pub static ATLAS: Array<Node, { 2 * NODES as usize }, MMAPABLE> = Array::new();
 
 #[btf_map]
 pub static ZONES: LpmTrie<PrefixKey, u32, { ZONES_ENTRIES as usize }> = LpmTrie::new();
@@ -47,7 +52,11 @@ pub static GATEWAY_ADDRESSES: HashMap<[u64; 2], u32, { GATEWAY_ADDRESSES_ENTRIES
     HashMap::new();
 
 #[btf_map]
-pub static FLOWS: LruHashMap<FlowKey, FlowState, { FLOWS_ENTRIES as usize }> = LruHashMap::new();
+pub static FLOWS_V4: Array<BucketV4, { V4_SLOTS as usize / BUCKET_SLOTS }, MMAPABLE> =
+    Array::new();
+#[btf_map]
+pub static FLOWS_V6: Array<BucketV6, { V6_SLOTS as usize / BUCKET_SLOTS }, MMAPABLE> =
+    Array::new();
 #[btf_map]
 pub static FRAGMENTS: LruHashMap<FragmentKey, FragmentState, { FRAGMENTS_ENTRIES as usize }> =
     LruHashMap::new();
@@ -74,8 +83,12 @@ pub struct Scratch {
     pub packet: Packet,
     /// Its verdict, when it has to be found.
     pub decision: Decision,
-    /// The state of a flow that begins.
-    pub state: FlowState,
+    /// The account of a flow that begins.
+    pub account: Account,
+    /// The decision that holds for the packet, as in [`Account::decided`].
+    pub decided: u64,
+    /// Where its flow is kept.
+    pub search: Search,
     /// Its payload, when it is copied out.
     pub sample: Sample,
 }

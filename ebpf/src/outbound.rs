@@ -2,19 +2,20 @@
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
-use octroi_abi::control::Active;
+use octroi_abi::control::{Active, Control};
 use octroi_abi::event::kind;
-use octroi_abi::flow::FlowState;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Loss, Outcome};
+use octroi_abi::table::{Account, Decided};
 use octroi_abi::verdict::Verdict;
 
-use crate::event::{self, Sight};
+use crate::event::{self, Sight, Told};
 use crate::frame::{Frame as _, XdpFrame};
 use crate::judge;
 use crate::link::Link;
-use crate::maps::{CONTROL, FLOWS, SCRATCH, Sample, Scratch};
+use crate::maps::{CONTROL, SCRATCH, Sample, Scratch};
 use crate::packet::{Packet, words};
+use crate::table::{self, Found};
 use crate::{account, control, count, link, reject, sample};
 
 const DIRECTION: Direction = Direction::Outbound;
@@ -48,9 +49,10 @@ fn decide(frame: &XdpFrame, scratch: &mut Scratch) -> Outcome {
     if packet.link_control != 0 {
         return Outcome::Control;
     }
-    let Some(active) = active() else {
+    let Some(control) = control() else {
         return Outcome::InternalDrop;
     };
+    let active = active(control);
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
     if !packet.has_flow() {
@@ -59,23 +61,25 @@ fn decide(frame: &XdpFrame, scratch: &mut Scratch) -> Outcome {
     if control::is_beyond_key(packet) && is_link(packet) {
         return Outcome::Control;
     }
-    let mut found = FLOWS.get_ptr_mut(&packet.key);
-    let mut told = 0;
-    if !is_current(found, packet, active) {
-        match resolve(scratch, active, now_ns) {
-            Next::Outcome(outcome) => return outcome,
-            Next::Alone => return alone(frame, scratch, now_ns),
-            Next::Known(kind) => told = kind,
-        }
-        found = FLOWS.get_ptr_mut(&scratch.packet.key);
+    let found = table::find(control, &scratch.packet.key, &mut scratch.search);
+    let packet = &scratch.packet;
+    if let Some(Found { account, decided }) = found
+        && is_current(account, decided, packet, active)
+    {
+        // SAFETY: the kernel's pointer. A flow that leaves its slot meanwhile loses this packet to
+        // the next one there: a matter of nanoseconds, accepted. Its verdict is never taken over:
+        // `decided` was read while the slot was this flow's.
+        let account = unsafe { &mut *account };
+        return known(frame, &scratch.packet, &mut scratch.sample, account, decided, now_ns);
     }
-    let Some(state) = found else {
-        // Just judged and evicted again by another CPU.
-        return alone(frame, scratch, now_ns);
-    };
-    // SAFETY: the kernel's pointer. An entry that is evicted meanwhile stays memory of this map,
-    // and another flow's account may gain a packet: LRU reuse, accepted.
-    known(frame, &scratch.packet, &mut scratch.sample, unsafe { &mut *state }, now_ns, told)
+    match resolve(frame, scratch, control, active, now_ns, found) {
+        Next::Outcome(outcome) => outcome,
+        Next::Alone => alone(frame, scratch, now_ns),
+        // SAFETY: as above.
+        Next::Known(account, told) => {
+            judged(frame, scratch, unsafe { &mut *account }, told, now_ns)
+        }
+    }
 }
 
 /// A packet judged without a flow entry, although its shape is known.
@@ -91,23 +95,24 @@ fn alone(frame: &XdpFrame, scratch: &Scratch, now_ns: u64) -> Outcome {
 
 /// Whether a packet's flow has a verdict of this generation that holds for the packet as it is.
 #[inline(always)]
-fn is_current(found: Option<*mut FlowState>, packet: &Packet, active: u64) -> bool {
-    let Some(state) = found else {
-        return false;
-    };
-    // SAFETY: as in `decide`.
-    let state = unsafe { &*state };
-    state.generation == active as u32
-        && state.opaque == packet.opaque
-        && !account::reopens(state, packet)
+fn is_current(account: *const Account, decided: u64, packet: &Packet, active: u64) -> bool {
+    let decided = Decided::unpack(decided);
+    decided.generation == active as u32
+        && decided.opaque == packet.opaque
+        && !account::reopens(account, packet)
+}
+
+/// What packets see now.
+#[inline(always)]
+pub fn control() -> Option<&'static Control> {
+    CONTROL.get(0)
 }
 
 /// The live word of the tables.
 #[inline(always)]
-pub fn active() -> Option<u64> {
-    let control = CONTROL.get_ptr(0)?;
+pub fn active(control: &Control) -> u64 {
     // SAFETY: one aligned word, read once so that generation and halves belong together.
-    Some(unsafe { core::ptr::read_volatile(&raw const (*control).active) })
+    unsafe { core::ptr::read_volatile(&raw const control.active) }
 }
 
 #[inline(always)]
@@ -125,36 +130,69 @@ fn sight(frame: &XdpFrame, now_ns: u64) -> Sight {
     }
 }
 
-/// A packet of a flow whose state is current: count it, apply the verdict. `told` is the kind of
-/// event that the decision calls for, or 0.
+/// A packet of a flow whose verdict is current: count it, apply the verdict.
 #[inline(always)]
 fn known(
     frame: &XdpFrame,
     packet: &Packet,
     scratch: &mut Sample,
-    state: &mut FlowState,
+    account: &mut Account,
+    decided: u64,
     now_ns: u64,
-    told: u8,
 ) -> Outcome {
-    let stopped = judge::stops(state.verdict, state.flags);
-    let closed = account::packet(DIRECTION, state, packet, stopped, now_ns);
-    let wanted = sample::is_wanted(DIRECTION, packet, state);
-    if wanted {
-        sample::take(frame, &sight(frame, now_ns), packet, scratch, state);
+    let Decided { verdict, flags, .. } = Decided::unpack(decided);
+    let stopped = judge::stops(verdict, flags);
+    let closed = account::packet(DIRECTION, account, packet, stopped, now_ns);
+    if sample::is_wanted(DIRECTION, packet, account) {
+        sample::take(frame, &sight(frame, now_ns), packet, scratch, account);
+    }
+    if !closed && !stopped {
+        return passed(verdict);
     }
     // Seen before the frame is rewritten into an answer.
-    let told = if told == 0 && closed { kind::CLOSED } else { told };
-    if told == 0 && !stopped {
-        return passed(state.verdict);
-    }
     let seen = sight(frame, now_ns);
     let outcome = if stopped {
-        stop(frame, packet, state.verdict, now_ns)
+        stop(frame, packet, verdict, now_ns)
     } else {
-        passed(state.verdict)
+        passed(verdict)
     };
-    if told != 0 {
-        event::emit(told, &seen, outcome, &packet.key, state);
+    if closed {
+        event::emit(Told::plain(kind::CLOSED, outcome), &seen, &packet.key, account);
+    }
+    outcome
+}
+
+/// A packet whose flow was judged for it: as [`known`], and userspace is told (`told`: the kind of
+/// event, or 0).
+#[inline(never)]
+fn judged(
+    frame: &XdpFrame,
+    scratch: &mut Scratch,
+    account: &mut Account,
+    told: u8,
+    now_ns: u64,
+) -> Outcome {
+    let Scratch { packet, decision, sample, .. } = scratch;
+    let Decided { verdict, flags, .. } = Decided::unpack(scratch.decided);
+    let stopped = judge::stops(verdict, flags);
+    let closed = account::packet(DIRECTION, account, packet, stopped, now_ns);
+    let seen = sight(frame, now_ns);
+    if sample::is_wanted(DIRECTION, packet, account) {
+        sample::take(frame, &seen, packet, sample, account);
+    }
+    let outcome = if stopped {
+        stop(frame, packet, verdict, now_ns)
+    } else {
+        passed(verdict)
+    };
+    let kind = if told == 0 && closed { kind::CLOSED } else { told };
+    if kind != 0 {
+        let told = Told {
+            shadow_rule: decision.shadow_rule,
+            shadow_verdict: decision.shadow_verdict,
+            ..Told::plain(kind, outcome)
+        };
+        event::emit(told, &seen, &packet.key, account);
     }
     outcome
 }
@@ -193,17 +231,26 @@ enum Next {
     Outcome(Outcome),
     /// It ends by `Scratch::decision`, without a flow entry.
     Alone,
-    /// Its flow has a verdict now; a kind of event to tell, or 0.
-    Known(u8),
+    /// Its flow has a verdict now (`Scratch::decided`); a kind of event to tell, or 0.
+    Known(*mut Account, u8),
 }
 
 /// The first packet of a flow, or the first one under another generation or shape.
-#[inline(never)]
-fn resolve(scratch: &mut Scratch, active: u64, now_ns: u64) -> Next {
+#[inline(always)]
+fn resolve(
+    frame: &XdpFrame,
+    scratch: &mut Scratch,
+    control: &Control,
+    active: u64,
+    now_ns: u64,
+    found: Option<Found>,
+) -> Next {
     let Scratch {
         packet,
         decision,
-        state: opened,
+        account: opened,
+        decided,
+        search,
         ..
     } = scratch;
     if is_link(packet) {
@@ -219,25 +266,36 @@ fn resolve(scratch: &mut Scratch, active: u64, now_ns: u64) -> Next {
     if judge::flow(&packet.key, packet.opaque, active, decision).is_err() {
         return Next::Outcome(Outcome::InternalDrop);
     }
-    if let Some(state) = FLOWS.get_ptr_mut(&packet.key) {
-        // SAFETY: as in `decide`.
-        let state = unsafe { &mut *state };
-        if !account::reopens(state, packet) {
-            if state.opaque != packet.opaque && packet.opaque != Opaque::None.code() {
-                // An odd packet in a usual flow: judged alone, the flow stays what it is.
-                return Next::Alone;
-            }
-            let changed = judge::renew(state, decision, generation, packet.opaque);
-            return Next::Known(if changed { kind::REJUDGED } else { 0 });
+    if let Some(Found { account, decided: before }) = found
+        && !account::reopens(account, packet)
+    {
+        if Decided::unpack(before).opaque != packet.opaque && packet.opaque != Opaque::None.code() {
+            // An odd packet in a usual flow: judged alone, the flow stays what it is.
+            return Next::Alone;
+        }
+        let Some((after, told)) =
+            judge::renew(account, before, decision, generation, packet.opaque)
+        else {
+            return Next::Alone;
+        };
+        *decided = after;
+        return Next::Known(account, if told { kind::REJUDGED } else { 0 });
+    }
+    account::open(opened, &packet.key, decision, generation, packet.opaque, now_ns);
+    *decided = opened.decided;
+    let seen = sight(frame, now_ns);
+    let inserted = match found {
+        Some(Found { account, .. }) => table::reopen(account, &packet.key, opened, &seen),
+        None => table::insert(control, &packet.key, opened, &seen, search),
+    };
+    match inserted {
+        Some(Found { account, .. }) => Next::Known(account, kind::NEW),
+        None => {
+            // The verdict stands without its entry; it is computed again for the next packet.
+            count::loss(Loss::FlowInsert);
+            Next::Alone
         }
     }
-    account::open(opened, decision, generation, packet.opaque, now_ns);
-    if FLOWS.insert(&packet.key, &*opened, 0).is_err() {
-        // The verdict stands without its entry; it is computed again for the next packet.
-        count::loss(Loss::FlowInsert);
-        return Next::Alone;
-    }
-    Next::Known(kind::NEW)
 }
 
 /// A packet that cannot have a flow: unparseable, not IP, an odd fragment.
@@ -246,7 +304,7 @@ fn without_flow(frame: &XdpFrame, scratch: &mut Scratch, active: u64, now_ns: u6
     let Scratch {
         packet,
         decision,
-        state,
+        account,
         ..
     } = scratch;
     if packet.addressed != 0 {
@@ -274,10 +332,10 @@ fn without_flow(frame: &XdpFrame, scratch: &mut Scratch, active: u64, now_ns: u6
     } else {
         Outcome::OpaquePassed
     };
-    account::open(state, decision, generation, packet.opaque, now_ns);
-    state.outbound_packets = 1;
-    state.outbound_bytes = packet.ip_bytes;
-    state.stopped_packets = u64::from(decision.stops());
-    event::opaque(&sight(frame, now_ns), outcome, &packet.key, state);
+    account::open(account, &packet.key, decision, generation, packet.opaque, now_ns);
+    account.outbound_packets = 1;
+    account.outbound_bytes = packet.ip_bytes;
+    account.stopped = u32::from(decision.stops());
+    event::opaque(&sight(frame, now_ns), outcome, packet, account);
     outcome
 }

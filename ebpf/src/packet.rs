@@ -185,7 +185,7 @@ impl Packet {
 
 /// Built in words: the key is hashed and compared on every packet.
 #[inline(always)]
-fn flow_key(
+pub fn flow_key(
     direction: Direction,
     source: Address,
     destination: Address,

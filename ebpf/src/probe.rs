@@ -16,7 +16,7 @@ use crate::atlas;
 use crate::frame::{Frame as _, XdpFrame, header};
 use crate::link::{self, Link};
 use crate::maps::SCRATCH;
-use crate::outbound::active;
+use crate::outbound::{active, control};
 use crate::packet::mapped;
 
 /// Does nothing: what a packet costs before Octroi begins.
@@ -29,10 +29,10 @@ pub fn octroi_noop(_context: XdpContext) -> u32 {
 #[xdp(frags)]
 pub fn octroi_lookup(context: XdpContext) -> u32 {
     let frame = XdpFrame::new(&context);
-    let Some(active) = active() else {
+    let Some(control) = control() else {
         return XDP_DROP;
     };
-    let half = Active::unpack(active).atlas_half;
+    let half = Active::unpack(active(control)).atlas_half;
     let class = if header::<_, u16>(&frame, 12) == Some(0x0800_u16.to_be()) {
         let Some(address) = header::<_, u32>(&frame, 30) else {
             return XDP_DROP;

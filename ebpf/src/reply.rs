@@ -4,18 +4,19 @@
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use octroi_abi::control::Active;
 use octroi_abi::event::kind;
-use octroi_abi::flow::FlowState;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Outcome};
+use octroi_abi::table::Decided;
 use octroi_abi::verdict::Verdict;
 
-use crate::event::{self, Sight};
+use crate::event::{self, Sight, Told};
 use crate::frame::{Frame as _, SkbFrame};
 use crate::judge;
 use crate::link::Link;
-use crate::maps::{FLOWS, SCRATCH, Scratch};
-use crate::outbound::active;
+use crate::maps::{SCRATCH, Scratch};
+use crate::outbound::{active, control};
 use crate::packet::{Packet, words};
+use crate::table::{self, Found};
 use crate::{account, control, count, cut, link, sample};
 
 const DIRECTION: Direction = Direction::Reply;
@@ -50,19 +51,18 @@ fn decide(frame: &SkbFrame, scratch: &mut Scratch) -> Outcome {
     if packet.link_control != 0 {
         return Outcome::Control;
     }
-    let Some(active) = active() else {
+    let Some(control) = control() else {
         return Outcome::InternalDrop;
     };
+    let active = active(control);
     // SAFETY: a helper without arguments.
     let now_ns = unsafe { bpf_ktime_get_coarse_ns() };
     if packet.has_flow() {
         if control::is_beyond_key(packet) && is_link(packet) {
             return Outcome::Control;
         }
-        if let Some(state) = FLOWS.get_ptr_mut(&packet.key) {
-            // SAFETY: as in the outbound program.
-            let state = unsafe { &mut *state };
-            return known(frame, scratch, state, active, now_ns);
+        if let Some(found) = table::find(control, &scratch.packet.key, &mut scratch.search) {
+            return known(frame, scratch, found, active, now_ns);
         }
     }
     unknown(frame, scratch, active, now_ns)
@@ -88,7 +88,7 @@ fn sight(frame: &SkbFrame, now_ns: u64) -> Sight {
 fn known(
     frame: &SkbFrame,
     scratch: &mut Scratch,
-    state: &mut FlowState,
+    found: Found,
     active: u64,
     now_ns: u64,
 ) -> Outcome {
@@ -98,23 +98,32 @@ fn known(
         sample,
         ..
     } = scratch;
+    let Found { account, mut decided } = found;
     let generation = Active::unpack(active).generation;
+    let before = Decided::unpack(decided);
     let mut told = 0;
-    if state.generation != generation && generation != 0 {
+    decision.forget_shadow();
+    if before.generation != generation && generation != 0 {
         // A stream that only comes in must feel a new policy too.
-        if judge::flow(&packet.key, state.opaque, active, decision).is_err() {
+        if judge::flow(&packet.key, before.opaque, active, decision).is_err() {
             return Outcome::InternalDrop;
         }
-        let opaque = state.opaque;
-        if judge::renew(state, decision, generation, opaque) {
-            told = kind::REJUDGED;
+        match judge::renew(account, decided, decision, generation, before.opaque) {
+            Some((after, changed)) => {
+                decided = after;
+                told = if changed { kind::REJUDGED } else { 0 };
+            }
+            // The flow left its slot, or another CPU judged it: this packet by what was found.
+            None => decided = account::decided(decision, generation, before.opaque, decision.flags),
         }
     }
-    let closed = account::packet(DIRECTION, state, packet, false, now_ns);
-    if sample::is_wanted(DIRECTION, packet, state) {
-        sample::take(frame, &sight(frame, now_ns), packet, sample, state);
+    // SAFETY: as in the outbound program.
+    let account = unsafe { &mut *account };
+    let closed = account::packet(DIRECTION, account, packet, false, now_ns);
+    if sample::is_wanted(DIRECTION, packet, account) {
+        sample::take(frame, &sight(frame, now_ns), packet, sample, account);
     }
-    let outcome = match outcome_of(state) {
+    let outcome = match outcome_of(decided) {
         Outcome::RejectedSilently if cut::reset(frame, packet) => Outcome::Rejected,
         outcome => outcome,
     };
@@ -122,19 +131,24 @@ fn known(
         told = kind::CLOSED;
     }
     if told != 0 {
-        event::emit(told, &sight(frame, now_ns), outcome, &packet.key, state);
+        let told = Told {
+            shadow_rule: decision.shadow_rule,
+            shadow_verdict: decision.shadow_verdict,
+            ..Told::plain(told, outcome)
+        };
+        event::emit(told, &sight(frame, now_ns), &packet.key, account);
     }
     outcome
 }
 
 #[inline(always)]
-fn outcome_of(state: &FlowState) -> Outcome {
-    let verdict = state.verdict;
+fn outcome_of(decided: u64) -> Outcome {
+    let Decided { verdict, flags, .. } = Decided::unpack(decided);
     if verdict == Verdict::Allow.code() {
         Outcome::Allowed
     } else if verdict == Verdict::Flag.code() {
         Outcome::Flagged
-    } else if !judge::stops(verdict, state.flags) {
+    } else if !judge::stops(verdict, flags) {
         Outcome::Monitored
     } else if verdict == Verdict::Reject.code() {
         Outcome::RejectedSilently
@@ -151,7 +165,7 @@ fn unknown(frame: &SkbFrame, scratch: &mut Scratch, active: u64, now_ns: u64) ->
     let Scratch {
         packet,
         decision,
-        state,
+        account,
         ..
     } = scratch;
     if packet.addressed != 0 {
@@ -172,11 +186,11 @@ fn unknown(frame: &SkbFrame, scratch: &mut Scratch, active: u64, now_ns: u64) ->
     // The policy is about what leaves: what comes back in a strange shape passes, counted and told.
     decision.reset();
     decision.verdict = Verdict::Allow.code();
-    account::open(state, decision, generation, packet.opaque, now_ns);
-    state.reply_packets = 1;
-    state.reply_bytes = packet.ip_bytes;
+    account::open(account, &packet.key, decision, generation, packet.opaque, now_ns);
+    account.reply_packets = 1;
+    account.reply_bytes = packet.ip_bytes;
     if packet.opaque != Opaque::None.code() {
-        event::opaque(&sight(frame, now_ns), Outcome::OpaquePassed, &packet.key, state);
+        event::opaque(&sight(frame, now_ns), Outcome::OpaquePassed, packet, account);
     }
     Outcome::OpaquePassed
 }

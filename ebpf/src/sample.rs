@@ -4,8 +4,8 @@ use core::mem::size_of;
 
 use aya_ebpf::helpers::generated::bpf_ringbuf_output;
 use octroi_abi::event::{SAMPLE_BYTES, SAMPLES_PER_DIRECTION, SampleHeader};
-use octroi_abi::flow::FlowState;
 use octroi_abi::outcome::{Direction, Loss};
+use octroi_abi::table::Account;
 
 use crate::count;
 use crate::event::Sight;
@@ -17,13 +17,13 @@ const DNS: u16 = 53;
 
 /// Whether this packet's payload is wanted.
 #[inline(always)]
-pub fn is_wanted(direction: Direction, packet: &Packet, state: &FlowState) -> bool {
+pub fn is_wanted(direction: Direction, packet: &Packet, account: &Account) -> bool {
     if packet.payload_bytes == 0 || packet.fragment == fragment::LATER {
         return false;
     }
     let taken = match direction {
-        Direction::Outbound => state.outbound_samples,
-        Direction::Reply => state.reply_samples,
+        Direction::Outbound => account.samples & 15,
+        Direction::Reply => account.samples >> 4,
     };
     match packet.key.protocol {
         protocol::TCP => taken < SAMPLES_PER_DIRECTION,
@@ -39,20 +39,19 @@ pub fn take<F: Frame>(
     sight: &Sight,
     packet: &Packet,
     sample: &mut Sample,
-    state: &mut FlowState,
+    account: &mut Account,
 ) {
-    let taken = match sight.direction {
-        Direction::Outbound => &mut state.outbound_samples,
-        Direction::Reply => &mut state.reply_samples,
-    };
-    *taken = taken.saturating_add(1);
+    let one = 1 << (4 * sight.direction as u8);
+    let samples = account.samples;
+    if samples & (one * 15) != one * 15 {
+        account.samples = samples + one;
+    }
     let length = bounded(packet.payload_bytes);
     if length == 0 || !frame.load(packet.payload, sample.payload.as_mut_ptr(), length) {
         return count::loss(Loss::Sample);
     }
     sample.header = SampleHeader {
         time_ns: sight.now_ns,
-        first_ns: state.first_ns,
         key: packet.key,
         sequence: packet.sequence,
         length: length as u16,
@@ -63,7 +62,8 @@ pub fn take<F: Frame>(
         },
         direction: sight.direction as u8,
         tcp_flags: packet.tcp_flags,
-        reserved: [0; 6],
+        reserved: [0; 2],
+        first: account.first,
     };
     let bytes = size_of::<SampleHeader>() as u64 + length as u64;
     // SAFETY: the slot holds header and payload one behind the other; the verifier checks the size.

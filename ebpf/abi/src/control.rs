@@ -12,6 +12,13 @@ pub struct Control {
     pub active: u64,
     /// ABI version of the daemon that wrote it, for `status` and for the next start.
     pub abi_version: u64,
+    /// Secret that the hash of flows begins with: who does not know it cannot crowd a bucket. Drawn
+    /// once, when the maps are made.
+    pub seed: u64,
+    /// Buckets of `FLOWS_V4`, less one.
+    pub v4_mask: u32,
+    /// Buckets of `FLOWS_V6`, less one.
+    pub v6_mask: u32,
 }
 
 /// The unpacked form of [`Control::active`].

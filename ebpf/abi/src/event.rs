@@ -1,6 +1,7 @@
 //! What the kernel tells userspace: one event for a decision, and first payload bytes for naming.
 
-use crate::flow::{FlowKey, FlowState};
+use crate::flow::FlowKey;
+use crate::table::Account;
 
 /// Kinds of [`FlowEvent`].
 pub mod kind {
@@ -14,6 +15,16 @@ pub mod kind {
     /// Opaque traffic that has no flow. `key` holds what was readable. At most one event for each
     /// kind of opacity, CPU and second; the counters have them all.
     pub const OPAQUE: u8 = 4;
+    /// The account of a flow that left the table; `reason` says why ([`super::end`]).
+    pub const ENDED: u8 = 5;
+}
+
+/// Why a flow left the kernel's table ([`FlowEvent::reason`]).
+pub mod end {
+    /// The table was full where it stood: another flow needed the room.
+    pub const EVICTED: u8 = 1;
+    /// A TCP connection that had ended was opened again with the same ports.
+    pub const REOPENED: u8 = 2;
 }
 
 /// One decision.
@@ -24,20 +35,26 @@ pub struct FlowEvent {
     pub time_ns: u64,
     /// The flow.
     pub key: FlowKey,
-    /// Its state right after the decision.
-    pub state: FlowState,
+    /// Its account right after the decision, this packet included.
+    pub account: Account,
     /// Interface the packet was seen on.
     pub ifindex: u32,
     /// Its length on the wire, link header included, bytes.
     pub wire_bytes: u32,
+    /// Rule that would have decided if it were not `shadow`, or `RULE_NONE`.
+    pub shadow_rule: u16,
+    /// Code of its verdict.
+    pub shadow_verdict: u8,
     /// See [`kind`].
     pub kind: u8,
     /// [`crate::outcome::Direction`] code.
     pub direction: u8,
     /// [`crate::outcome::Outcome`] code of the packet.
     pub outcome: u8,
+    /// See [`end`]; 0 for the other kinds.
+    pub reason: u8,
     /// Zero.
-    pub reserved: [u8; 5],
+    pub reserved: u8,
 }
 
 /// Head of an entry of the sample ring; `length` payload bytes follow.
@@ -46,8 +63,6 @@ pub struct FlowEvent {
 pub struct SampleHeader {
     /// `CLOCK_MONOTONIC` nanoseconds.
     pub time_ns: u64,
-    /// `FlowState::first_ns`: tells two flows with one key apart.
-    pub first_ns: u64,
     /// The flow.
     pub key: FlowKey,
     /// TCP sequence number of the first payload byte, host byte order; 0 for UDP.
@@ -61,7 +76,9 @@ pub struct SampleHeader {
     /// TCP flags of the packet; 0 for UDP.
     pub tcp_flags: u8,
     /// Zero.
-    pub reserved: [u8; 6],
+    pub reserved: [u8; 2],
+    /// `Account::first`: tells two flows with one key apart.
+    pub first: u32,
 }
 
 /// Most payload bytes of one sample.

@@ -21,11 +21,11 @@ pub struct FlowKey {
     pub reserved: [u8; 2],
 }
 
-/// What is kept of a flow. Times are `CLOCK_MONOTONIC` nanoseconds (coarse).
+/// The account of a flow as people read it; the kernel keeps it in [`crate::table::Account`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(C)]
 pub struct FlowState {
-    /// First packet.
+    /// First packet, `CLOCK_MONOTONIC` nanoseconds, in steps of [`crate::table::TIME_SHIFT`]. With
+    /// the key it names the flow.
     pub first_ns: u64,
     /// Last packet, either direction.
     pub last_ns: u64,
@@ -33,24 +33,18 @@ pub struct FlowState {
     pub outbound_packets: u64,
     /// Their bytes, from the IP header on (IP total length).
     pub outbound_bytes: u64,
-    /// Reply packets (segments: `gso_segs` of them when the kernel has not split them yet).
+    /// Reply packets (segments: what the kernel has not split yet counts as what it becomes).
     pub reply_packets: u64,
     /// Their bytes, from the IP header on, as on the wire.
     pub reply_bytes: u64,
     /// Outbound packets stopped.
     pub stopped_packets: u64,
-    /// Marks of the destination (which prefix and ASN conditions hold for it).
-    pub marks: u64,
     /// Generation the verdict was computed under.
     pub generation: u32,
     /// Rule that decided: a number of the policy or `RULE_*`.
     pub rule: u16,
     /// Class of the destination.
     pub class: u16,
-    /// Rule that would have decided if it were not `shadow`, or `RULE_NONE`.
-    pub shadow_rule: u16,
-    /// Code of its verdict.
-    pub shadow_verdict: u8,
     /// Verdict code of the deciding rule.
     pub verdict: u8,
     /// [`ENFORCED`], [`NAMED`], [`NAMES_MATTER`].
@@ -63,12 +57,6 @@ pub struct FlowState {
     pub outbound_tcp_flags: u8,
     /// Union of TCP flags seen in replies.
     pub reply_tcp_flags: u8,
-    /// Outbound payloads copied to userspace so far.
-    pub outbound_samples: u8,
-    /// Reply payloads copied to userspace so far.
-    pub reply_samples: u8,
-    /// Zero.
-    pub reserved: [u8; 5],
 }
 
 /// The verdict is enforced; clear: recorded only (monitor mode), packets pass.
@@ -112,47 +100,5 @@ pub struct FragmentState {
     pub reserved: u32,
 }
 
-/// What userspace asks of the `octroi_rewrite` program: another verdict for one flow, written in
-/// place so that no packet counted meanwhile is lost. It travels as the packet of a
-/// `BPF_PROG_TEST_RUN`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(C)]
-pub struct RewriteRequest {
-    /// Must equal `FlowState::first_ns`: the flow that was judged, not a later one with its key.
-    pub first_ns: u64,
-    /// The flow.
-    pub key: FlowKey,
-    /// Generation of the tables that userspace judged by. Older than the flow's: refused.
-    pub generation: u32,
-    /// Rule that decided.
-    pub rule: u16,
-    /// Class of the destination.
-    pub class: u16,
-    /// Shadow rule or `RULE_NONE`.
-    pub shadow_rule: u16,
-    /// Code of its verdict.
-    pub shadow_verdict: u8,
-    /// Verdict code.
-    pub verdict: u8,
-    /// [`ENFORCED`], [`NAMED`], [`NAMES_MATTER`].
-    pub flags: u8,
-    /// Zero.
-    pub reserved: [u8; 3],
-}
-
-/// Answers of the `octroi_rewrite` program.
-pub mod rewritten {
-    /// The flow is gone, or another one has its key.
-    pub const NO_SUCH_FLOW: u32 = 0;
-    /// Done.
-    pub const DONE: u32 = 1;
-    /// The flow was judged under a newer generation: judge by name again.
-    pub const STALE: u32 = 2;
-    /// The request is not of this shape or holds a verdict that does not exist.
-    pub const INVALID: u32 = 3;
-}
-
-/// Flows kept.
-pub const FLOWS_ENTRIES: u32 = 262_144;
 /// Datagrams in fragments kept.
 pub const FRAGMENTS_ENTRIES: u32 = 16_384;

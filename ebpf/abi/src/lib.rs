@@ -17,12 +17,13 @@ pub mod opaque;
 pub mod outcome;
 pub mod probe;
 pub mod rules;
+pub mod table;
 pub mod tunnel;
 pub mod verdict;
 
 /// Version of every shape in this crate. It names the pin directory
 /// (`/sys/fs/bpf/octroi/<version>/`), so that a daemon never adopts the maps of another shape.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Names of the maps and programs in the kernel object, which are also their file names when
 /// pinned.
@@ -35,9 +36,6 @@ pub mod name {
     pub const PROGRAM_OUTBOUND_L3: &str = "octroi_outbound_l3";
     /// [`PROGRAM_REPLY`] on an interface without a link header.
     pub const PROGRAM_REPLY_L3: &str = "octroi_reply_l3";
-    /// XDP program that is only ever run by `BPF_PROG_TEST_RUN`: see
-    /// [`crate::flow::RewriteRequest`].
-    pub const PROGRAM_REWRITE: &str = "octroi_rewrite";
     /// XDP program that does nothing: the floor of the benches.
     pub const PROGRAM_NOOP: &str = "octroi_noop";
     /// XDP program that only looks a destination up: for the benches.
@@ -70,8 +68,10 @@ pub mod name {
     pub const OPAQUE: &str = "OPAQUE";
     /// `Hash<[u8; 16], u32>`: addresses of the gateway itself.
     pub const GATEWAY_ADDRESSES: &str = "GATEWAY_ADDRESSES";
-    /// `LruHash<FlowKey, FlowState>`.
-    pub const FLOWS: &str = "FLOWS";
+    /// `Array<BucketV4>`: IPv4 flows, see [`crate::table`].
+    pub const FLOWS_V4: &str = "FLOWS_V4";
+    /// `Array<BucketV6>`: IPv6 flows.
+    pub const FLOWS_V6: &str = "FLOWS_V6";
     /// `LruHash<FragmentKey, FragmentState>`: where the later fragments of a datagram belong.
     pub const FRAGMENTS: &str = "FRAGMENTS";
     /// `RingBuf` of [`crate::event::FlowEvent`].

@@ -121,16 +121,20 @@ pub enum Loss {
     /// A `reject` whose answer could not be built (no room in the frame, or behind MPLS labels, whose
     /// way back is not known): dropped in silence.
     RejectAnswer = 4,
+    /// A flow had to leave the table to make room (its account was told, or counts as an event
+    /// that was lost).
+    FlowEvicted = 5,
 }
 
 impl Loss {
     /// Every kind of loss, by code.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Event,
         Self::Sample,
         Self::FlowInsert,
         Self::FragmentInsert,
         Self::RejectAnswer,
+        Self::FlowEvicted,
     ];
 
     /// The word used in `status` and statistics.
@@ -142,6 +146,7 @@ impl Loss {
             Self::FlowInsert => "flow_table_refused",
             Self::FragmentInsert => "fragment_table_refused",
             Self::RejectAnswer => "reject_answer_failed",
+            Self::FlowEvicted => "flow_evicted",
         }
     }
 }

@@ -49,7 +49,7 @@ pub const RULES_PER_SET: usize = 32;
 pub struct RuleSet {
     /// Entries in use, 1 to [`RULES_PER_SET`].
     pub len: u32,
-    /// [`NAMES_MATTER`].
+    /// [`NAMES_MATTER`], [`MARKS_MATTER`].
     pub flags: u32,
     /// The rules, in order.
     pub entries: [RuleEntry; RULES_PER_SET],
@@ -57,6 +57,8 @@ pub struct RuleSet {
 
 /// Flag of a rule set: a name learned later (DNS, SNI, Host) can change the verdict.
 pub const NAMES_MATTER: u32 = 1;
+/// Flag of a rule set: one of its entries asks for marks. Clear: they are not looked up.
+pub const MARKS_MATTER: u32 = 2;
 
 /// Slots of a row of `VERDICTS`.
 pub const VERDICT_SLOTS: usize = 256;

@@ -1,20 +1,11 @@
 //! Flows: read, removed, and given another verdict in place.
 
-use std::os::fd::AsFd as _;
-
-use aya::maps::MapError;
-use aya::programs::{TestRun as _, TestRunOptions, Xdp};
-use octroi_abi::flow::{
-    ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER, RewriteRequest, rewritten,
-};
-use octroi_abi::name;
-use octroi_abi::rules::RULE_NONE;
+use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
+use octroi_abi::table::{Account, Decided, short_time};
 use octroi_abi::verdict::Verdict;
 
-use crate::error::DatapathError;
 use crate::load::Datapath;
-use crate::sys;
-use crate::wire::{Wire, bytes_of};
+use crate::table::FlowTable;
 
 /// What userspace found for a flow by its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,8 +20,6 @@ pub struct VerdictChange {
     pub rule: u16,
     /// Clear in `monitor` mode.
     pub enforced: bool,
-    /// The first shadow rule that matched, and its verdict.
-    pub shadow: Option<(u16, Verdict)>,
     /// A name learned later can change the verdict again.
     pub names_matter: bool,
 }
@@ -47,106 +36,136 @@ pub enum Rewritten {
 }
 
 impl Datapath {
-    /// Visits every flow and returns how many there were. Flows that come or go meanwhile may be
-    /// missed or seen twice.
-    ///
-    /// # Errors
-    /// When the map cannot be read.
-    pub fn flows(&self, visit: &mut dyn FnMut(FlowKey, FlowState)) -> Result<usize, DatapathError> {
-        sys::visit_hash(self.flow_table.fd().as_fd(), visit).map_err(|source| DatapathError::Map {
-            operation: "read",
-            map: name::FLOWS,
-            source,
-        })
-    }
-
-    /// One flow.
-    ///
-    /// # Errors
-    /// When the map cannot be read.
-    pub fn flow(&self, key: &FlowKey) -> Result<Option<FlowState>, DatapathError> {
-        match self.flows.get(&Wire(*key), 0) {
-            Ok(Wire(state)) => Ok(Some(state)),
-            Err(MapError::KeyNotFound) => Ok(None),
-            Err(error) => Err(DatapathError::map("read", name::FLOWS, error)),
+    fn table(&self, key: &FlowKey) -> &FlowTable {
+        if key.family == 4 {
+            &self.flows_v4
+        } else {
+            &self.flows_v6
         }
     }
 
-    /// Forgets a flow: its next packet is a first one. Returns whether it was there.
-    ///
-    /// # Errors
-    /// When the map cannot be written.
-    pub fn remove_flow(&self, key: &FlowKey) -> Result<bool, DatapathError> {
-        sys::remove(self.flow_table.fd().as_fd(), key).map_err(|source| DatapathError::Map {
-            operation: "remove a flow from",
-            map: name::FLOWS,
-            source,
-        })
+    /// Flows that there is room for, IPv4 and IPv6.
+    #[must_use]
+    pub fn flow_capacity(&self) -> [usize; 2] {
+        [self.flows_v4.capacity(), self.flows_v6.capacity()]
     }
 
-    /// Gives a flow the verdict that userspace found by its name. Written by the kernel in place:
-    /// no packet counted meanwhile is lost.
-    ///
-    /// # Errors
-    /// When the request cannot be run.
+    /// Visits every flow and returns how many there were. Flows that come or go meanwhile may be
+    /// missed. Nothing waits for it: the tables are read where the kernel writes them.
+    pub fn flows(&self, visit: &mut dyn FnMut(FlowKey, FlowState)) -> usize {
+        let now_ns = Self::monotonic_now_ns();
+        let mut seen = |key: FlowKey, account: &Account| visit(key, account.state(now_ns));
+        self.flows_v4.visit(&mut seen) + self.flows_v6.visit(&mut seen)
+    }
+
+    /// One flow.
+    #[must_use]
+    pub fn flow(&self, key: &FlowKey) -> Option<FlowState> {
+        let account = self.table(key).get(key)?;
+        Some(account.state(Self::monotonic_now_ns()))
+    }
+
+    /// Forgets a flow: its next packet is a first one. Returns its last account, to the byte, if
+    /// it was there.
+    #[must_use]
+    pub fn remove_flow(&self, key: &FlowKey) -> Option<FlowState> {
+        let account = self.table(key).remove(key, |_| true)?;
+        Some(account.state(Self::monotonic_now_ns()))
+    }
+
+    /// As [`Datapath::remove_flow`], but only the flow that began at `first_ns`, not a later one
+    /// with its key.
+    #[must_use]
+    pub fn end_flow(&self, key: &FlowKey, first_ns: u64) -> Option<FlowState> {
+        let first = short_time(first_ns);
+        let account = self
+            .table(key)
+            .remove(key, |account| account.first == first)?;
+        Some(account.state(Self::monotonic_now_ns()))
+    }
+
+    /// Gives a flow the verdict that userspace found by its name, in place: no packet counted
+    /// meanwhile is lost.
+    #[must_use]
     pub fn rewrite_verdict(
         &self,
         key: &FlowKey,
         first_ns: u64,
         change: &VerdictChange,
-    ) -> Result<Rewritten, DatapathError> {
-        let request = request(key, first_ns, change);
-        let name = name::PROGRAM_REWRITE;
-        let program: &Xdp = self
-            .programs
-            .program(name)
-            .and_then(|program| program.try_into().ok())
-            .ok_or(DatapathError::Object {
-                what: "XDP program",
-                name,
-            })?;
-        let options = TestRunOptions {
-            data_in: Some(bytes_of(&request)),
-            ..TestRunOptions::default()
-        };
-        let answer = program
-            .test_run(options)
-            .map_err(|source| DatapathError::Program {
-                program: name,
-                source: Box::new(source),
-            })?;
-        match answer.return_value {
-            rewritten::DONE => Ok(Rewritten::Done),
-            rewritten::STALE => Ok(Rewritten::Stale),
-            rewritten::NO_SUCH_FLOW => Ok(Rewritten::NoSuchFlow),
-            code => Err(DatapathError::Map {
-                operation: "rewrite a flow of",
-                map: name::FLOWS,
-                source: std::io::Error::other(format!("the kernel program answered {code}")),
-            }),
+    ) -> Rewritten {
+        let answer = self.table(key).decide(key, |account| {
+            if account.first != short_time(first_ns) {
+                return Err(Rewritten::NoSuchFlow);
+            }
+            let before = Decided::unpack(account.decided);
+            // "Older" by the shorter way round: generations wrap.
+            if change
+                .generation
+                .wrapping_sub(before.generation)
+                .cast_signed()
+                < 0
+            {
+                return Err(Rewritten::Stale);
+            }
+            Ok((change.decided(before), change.class))
+        });
+        match answer {
+            Some(Ok(true)) => Rewritten::Done,
+            Some(Ok(false)) => Rewritten::Stale,
+            Some(Err(refused)) => refused,
+            None => Rewritten::NoSuchFlow,
+        }
+    }
+
+    /// Puts a flow of an older gate back: its verdict, its names' mark and what its conversation has
+    /// come to, but an account of zero. It belongs to no generation, so that its next packet is
+    /// judged under the tables in force, and the stricter verdict holds if it was judged by name.
+    /// A flow that is there already stays as it is. Returns whether it is there now.
+    pub(crate) fn restore_flow(&self, key: &FlowKey, state: &FlowState) -> bool {
+        let table = self.table(key);
+        table.insert(key, &restored(key, state)) || table.get(key).is_some()
+    }
+}
+
+impl VerdictChange {
+    fn decided(&self, before: Decided) -> Decided {
+        let mut flags = NAMED;
+        if self.enforced {
+            flags |= ENFORCED;
+        }
+        if self.names_matter {
+            flags |= NAMES_MATTER;
+        }
+        Decided {
+            generation: self.generation,
+            rule: self.rule,
+            verdict: self.verdict.code(),
+            flags,
+            ..before
         }
     }
 }
 
-fn request(key: &FlowKey, first_ns: u64, change: &VerdictChange) -> RewriteRequest {
-    let (shadow_rule, shadow_verdict) = change.shadow.unwrap_or((RULE_NONE, Verdict::Allow));
-    let mut flags = NAMED;
-    if change.enforced {
-        flags |= ENFORCED;
-    }
-    if change.names_matter {
-        flags |= NAMES_MATTER;
-    }
-    RewriteRequest {
-        first_ns,
-        key: *key,
-        generation: change.generation,
-        rule: change.rule,
-        class: change.class,
-        shadow_rule,
-        shadow_verdict: shadow_verdict.code(),
-        verdict: change.verdict.code(),
-        flags,
-        reserved: [0; 3],
+/// The account of a flow that begins anew with the verdict it had.
+fn restored(key: &FlowKey, state: &FlowState) -> Account {
+    Account {
+        inside_port: key.inside_port,
+        outside_port: key.outside_port,
+        protocol: key.protocol,
+        outbound_tcp_flags: state.outbound_tcp_flags,
+        reply_tcp_flags: state.reply_tcp_flags,
+        decided: Decided {
+            generation: 0,
+            rule: state.rule,
+            verdict: state.verdict,
+            flags: state.flags,
+            opaque: state.opaque,
+            zone: state.zone,
+        }
+        .pack(),
+        first: short_time(state.first_ns),
+        last: short_time(state.last_ns),
+        class: state.class,
+        ..Account::default()
     }
 }

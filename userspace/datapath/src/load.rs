@@ -8,16 +8,17 @@ use aya::maps::{Array, HashMap, LpmTrie, Map, MapData, PerCpuArray, ProgramArray
 use aya::programs::{ProgramError, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use octroi_abi::control::Control;
-use octroi_abi::flow::{FlowKey, FlowState};
 use octroi_abi::name;
+use octroi_abi::table::{BUCKET_SLOTS, MAX_SLOTS, MIN_SLOTS, V4_SLOTS, V6_SLOTS};
 
 use crate::bpffs::Pins;
 use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
 use crate::object::object;
 use crate::prefixes::Prefixes;
+use crate::table::{Family, FlowTable};
 use crate::wire::Wire;
-use crate::{DEFAULT_PIN_ROOT, attach, privilege, shapes, upgrade};
+use crate::{DEFAULT_PIN_ROOT, attach, privilege, shapes, tables, upgrade};
 
 /// How to load.
 #[derive(Clone, Debug)]
@@ -25,6 +26,10 @@ pub struct LoadOptions {
     /// Directory on a BPF file system; the pins go to a directory below it that is named for the
     /// ABI version.
     pub pin_root: PathBuf,
+    /// Room for IPv4 and for IPv6 flows: rounded up to a power of two, and kept within 1,024 and
+    /// 16,777,216. An IPv4 flow takes 64 bytes of kernel memory, an IPv6 flow 128. Tables that are
+    /// adopted keep the room they have.
+    pub flows: [u32; 2],
 }
 
 impl LoadOptions {
@@ -33,6 +38,7 @@ impl LoadOptions {
     pub fn new(pin_root: impl AsRef<Path>) -> Self {
         Self {
             pin_root: pin_root.as_ref().to_owned(),
+            flows: [V4_SLOTS, V6_SLOTS],
         }
     }
 }
@@ -86,8 +92,8 @@ pub struct Datapath {
     pub(crate) rule_sets: MapData,
     pub(crate) opaque: MapData,
     pub(crate) gateway_addresses: HashMap<MapData, [u8; 16], u32>,
-    pub(crate) flows: HashMap<MapData, Wire<FlowKey>, Wire<FlowState>>,
-    pub(crate) flow_table: MapData,
+    pub(crate) flows_v4: FlowTable,
+    pub(crate) flows_v6: FlowTable,
     pub(crate) events: Option<MapData>,
     pub(crate) samples: Option<MapData>,
     pub(crate) counters: PerCpuArray<MapData, u64>,
@@ -126,6 +132,12 @@ impl Datapath {
         for shape in &shapes::PINNED {
             loader.map_pin_path(shape.name, maps.join(shape.name));
         }
+        for (name, slots) in [name::FLOWS_V4, name::FLOWS_V6]
+            .into_iter()
+            .zip(options.flows)
+        {
+            loader.map_max_entries(name, buckets(slots));
+        }
         let mut ebpf = loader
             .load(object())
             .map_err(|error| DatapathError::Load(Box::new(error)))?;
@@ -133,8 +145,14 @@ impl Datapath {
         shapes::verify_pins(&maps)?;
         fault::at(FaultPoint::LoadMaps)?;
 
+        let v4 = data(&mut ebpf, name::FLOWS_V4)?;
+        let v6 = data(&mut ebpf, name::FLOWS_V6)?;
+        let mut control = typed(&mut ebpf, name::CONTROL, Array::try_from)?;
+        let word = tables::prepare(&mut control, &v4, &v6)?;
         let mut datapath = Self {
-            control: typed(&mut ebpf, name::CONTROL, Array::try_from)?,
+            flows_v4: tables::open(Family::V4, name::FLOWS_V4, &v4, word.seed, word.v4_mask)?,
+            flows_v6: tables::open(Family::V6, name::FLOWS_V6, &v6, word.seed, word.v6_mask)?,
+            control,
             atlas: data(&mut ebpf, name::ATLAS)?,
             zones: Prefixes::new(
                 name::ZONES,
@@ -148,8 +166,6 @@ impl Datapath {
             rule_sets: data(&mut ebpf, name::RULE_SETS)?,
             opaque: data(&mut ebpf, name::OPAQUE)?,
             gateway_addresses: typed(&mut ebpf, name::GATEWAY_ADDRESSES, HashMap::try_from)?,
-            flow_table: pinned(&maps, name::FLOWS)?,
-            flows: typed(&mut ebpf, name::FLOWS, HashMap::try_from)?,
             events: Some(data(&mut ebpf, name::EVENTS)?),
             samples: Some(data(&mut ebpf, name::SAMPLES)?),
             counters: typed(&mut ebpf, name::COUNTERS, PerCpuArray::try_from)?,
@@ -186,7 +202,6 @@ impl Datapath {
         for name in [
             name::PROGRAM_OUTBOUND,
             name::PROGRAM_OUTBOUND_L3,
-            name::PROGRAM_REWRITE,
             name::PROGRAM_NOOP,
             name::PROGRAM_LOOKUP,
             name::PROGRAM_PARSE,
@@ -326,7 +341,7 @@ fn data(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, DatapathError> {
     }
 }
 
-/// A second descriptor of a pinned map, for calls that aya does not make.
-fn pinned(maps: &Path, name: &'static str) -> Result<MapData, DatapathError> {
-    MapData::from_pin(maps.join(name)).map_err(|error| DatapathError::map("open", name, error))
+/// Buckets for so many flows.
+fn buckets(slots: u32) -> u32 {
+    slots.clamp(MIN_SLOTS, MAX_SLOTS).next_power_of_two() / BUCKET_SLOTS as u32
 }

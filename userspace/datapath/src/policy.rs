@@ -6,7 +6,7 @@ use octroi_abi::atlas::CLASS_MAX;
 use octroi_abi::control::{MARKS_ENTRIES, MAX_ZONES, ZONES_ENTRIES};
 use octroi_abi::name;
 use octroi_abi::opaque::Opaque;
-use octroi_abi::rules::{RULE_SETS, VERDICT_ROWS, VERDICT_SLOTS};
+use octroi_abi::rules::{MARKS_MATTER, RULE_SETS, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
 use octroi_policy::Tables;
 
 use crate::error::DatapathError;
@@ -103,6 +103,13 @@ fn problem(tables: &Tables) -> Option<String> {
             lost.map(|number| format!("rule set {number} does not exist"))
         })
         .or_else(|| {
+            let unmarked = |set: &RuleSet| {
+                set.flags & MARKS_MATTER == 0 && set.entries.iter().any(|entry| entry.marks != 0)
+            };
+            let lost = tables.rule_sets.iter().position(unmarked);
+            lost.map(|number| format!("rule set {number} asks for marks and does not say so"))
+        })
+        .or_else(|| {
             let empty = tables.verdicts.is_empty() || tables.verdicts.iter().any(Vec::is_empty);
             empty.then(|| "a zone without verdicts".to_owned())
         })
@@ -127,7 +134,7 @@ fn verdict_rows(tables: &Tables) -> Vec<[u16; VERDICT_SLOTS]> {
 
 #[cfg(test)]
 mod tests {
-    use octroi_abi::rules::{RULES_PER_SET, RuleEntry, RuleSet};
+    use octroi_abi::rules::{RULES_PER_SET, RuleEntry};
 
     use super::*;
 
@@ -173,6 +180,12 @@ mod tests {
         let mut many = tables();
         many.verdicts = vec![vec![0]; 65];
         assert_eq!(problem(&many).unwrap(), "65 zones, room for 64");
+        let mut marked = tables();
+        marked.rule_sets[1].entries[0].marks = 4;
+        assert_eq!(
+            problem(&marked).unwrap(),
+            "rule set 1 asks for marks and does not say so"
+        );
         let mut none = tables();
         none.verdicts.push(Vec::new());
         assert_eq!(problem(&none).unwrap(), "a zone without verdicts");

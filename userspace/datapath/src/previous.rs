@@ -7,7 +7,6 @@ use std::os::fd::AsFd as _;
 
 use aya::maps::{MapData, MapInfo, MapType};
 use octroi_abi::flow::{self, ENFORCED, NAMED};
-use octroi_abi::name;
 use octroi_abi::verdict::Verdict;
 
 use crate::bpffs::Pins;
@@ -86,21 +85,15 @@ impl FlowState {
             reply_packets: self.reply_packets,
             reply_bytes: self.reply_bytes,
             stopped_packets: self.stopped_packets,
-            marks: self.marks,
             generation: self.generation,
             rule: self.rule,
             class: self.class,
-            shadow_rule: self.shadow_rule,
-            shadow_verdict: self.shadow_verdict,
             verdict: self.verdict,
             flags: self.flags,
             zone: self.zone,
             opaque: self.opaque,
             outbound_tcp_flags: self.outbound_tcp_flags,
             reply_tcp_flags: self.reply_tcp_flags,
-            outbound_samples: self.outbound_samples,
-            reply_samples: self.reply_samples,
-            reserved: self.reserved,
         }
     }
 }
@@ -137,8 +130,8 @@ impl Flows {
             );
             return Err(DatapathError::PinnedShape { path, difference });
         }
-        let map = MapData::from_pin(&path)
-            .map_err(|error| DatapathError::map("open", name::FLOWS, error))?;
+        let map =
+            MapData::from_pin(&path).map_err(|error| DatapathError::map("open", FLOWS, error))?;
         Ok(Some(Self(map)))
     }
 
@@ -150,7 +143,7 @@ impl Flows {
         };
         sys::visit_hash(self.0.fd().as_fd(), &mut visit).map_err(|source| DatapathError::Map {
             operation: "read the older",
-            map: name::FLOWS,
+            map: FLOWS,
             source,
         })?;
         Ok(flows)

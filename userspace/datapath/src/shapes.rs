@@ -10,17 +10,20 @@ use octroi_abi::control::{
     Control, GATEWAY_ADDRESSES_ENTRIES, MARKS_ENTRIES, PrefixKey, ZONES_ENTRIES,
 };
 use octroi_abi::event::{EVENTS_RING_BYTES, SAMPLES_RING_BYTES};
-use octroi_abi::flow::{
-    FLOWS_ENTRIES, FRAGMENTS_ENTRIES, FlowKey, FlowState, FragmentKey, FragmentState,
-};
+use octroi_abi::flow::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{RULE_SETS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
+use octroi_abi::table::{BUCKET_SLOTS, BucketV4, BucketV6, MAX_SLOTS, MIN_SLOTS};
 use octroi_abi::{atlas, name, outcome};
 
 use crate::error::{DatapathError, io_error};
 
 /// `BPF_F_NO_PREALLOC`, which the kernel wants on tries.
 const NO_PREALLOC: u32 = 1;
+/// `BPF_F_MMAPABLE`: shared with this process's memory, and on page boundaries.
+const MMAPABLE: u32 = 1 << 10;
+/// Room that is chosen when the map is made: any power of two within the bounds of the flow table.
+const CHOSEN: u32 = 0;
 /// Prefix length that LPM keys begin with.
 const PREFIX_LENGTH_BYTES: usize = 4;
 const ROW_BYTES: usize = VERDICT_SLOTS * 2;
@@ -58,20 +61,28 @@ const fn shape(
     }
 }
 
+const fn shared(name: &'static str, value_bytes: usize, entries: u32) -> Shape {
+    Shape {
+        flags: MMAPABLE,
+        ..shape(name, MapType::Array, 4, value_bytes, entries)
+    }
+}
+
 const PREFIX_KEY_BYTES: usize = PREFIX_LENGTH_BYTES + size_of::<PrefixKey>();
 
 /// Every pinned map.
 #[rustfmt::skip]
-pub(crate) const PINNED: [Shape; 13] = [
+pub(crate) const PINNED: [Shape; 14] = [
     shape(name::CONTROL, MapType::Array, 4, size_of::<Control>(), 1),
-    shape(name::ATLAS, MapType::Array, 4, size_of::<atlas::Node>(), 2 * atlas::NODES),
+    shared(name::ATLAS, size_of::<atlas::Node>(), 2 * atlas::NODES),
     shape(name::ZONES, MapType::LpmTrie, PREFIX_KEY_BYTES, 4, ZONES_ENTRIES),
     shape(name::MARKS, MapType::LpmTrie, PREFIX_KEY_BYTES, 8, MARKS_ENTRIES),
     shape(name::VERDICTS, MapType::Array, 4, ROW_BYTES, 2 * VERDICT_ROWS),
     shape(name::RULE_SETS, MapType::Array, 4, size_of::<RuleSet>(), 2 * RULE_SETS),
     shape(name::OPAQUE, MapType::Array, 4, size_of::<RuleEntry>(), 2 * Opaque::COUNT),
     shape(name::GATEWAY_ADDRESSES, MapType::Hash, 16, 4, GATEWAY_ADDRESSES_ENTRIES),
-    shape(name::FLOWS, MapType::LruHash, size_of::<FlowKey>(), size_of::<FlowState>(), FLOWS_ENTRIES),
+    shared(name::FLOWS_V4, size_of::<BucketV4>(), CHOSEN),
+    shared(name::FLOWS_V6, size_of::<BucketV6>(), CHOSEN),
     shape(name::FRAGMENTS, MapType::LruHash, size_of::<FragmentKey>(), size_of::<FragmentState>(), FRAGMENTS_ENTRIES),
     shape(name::EVENTS, MapType::RingBuf, 0, 0, EVENTS_RING_BYTES),
     shape(name::SAMPLES, MapType::RingBuf, 0, 0, SAMPLES_RING_BYTES),
@@ -79,6 +90,17 @@ pub(crate) const PINNED: [Shape; 13] = [
 ];
 
 impl Shape {
+    /// The room it must have, when it has `found`.
+    fn room(&self, found: u32) -> u32 {
+        let buckets = |slots: u32| slots / BUCKET_SLOTS as u32;
+        if self.entries != CHOSEN {
+            return self.entries;
+        }
+        found
+            .next_power_of_two()
+            .clamp(buckets(MIN_SLOTS), buckets(MAX_SLOTS))
+    }
+
     /// What an existing map has that this shape has not; `None`: nothing.
     fn difference(&self, found: &MapInfo) -> Option<String> {
         let kind = found.map_type().ok();
@@ -101,7 +123,7 @@ impl Shape {
             (
                 "room for entries",
                 u64::from(found.max_entries()),
-                u64::from(self.entries),
+                u64::from(self.room(found.max_entries())),
             ),
             ("flags", u64::from(found.map_flags()), u64::from(self.flags)),
         ];

@@ -29,11 +29,15 @@ impl Datapath {
     /// # Errors
     /// When the map cannot be read.
     pub fn active(&self) -> Result<Active, DatapathError> {
+        Ok(Active::unpack(self.control()?.active))
+    }
+
+    fn control(&self) -> Result<Control, DatapathError> {
         let Wire(control) = self
             .control
             .get(&0, 0)
             .map_err(|error| DatapathError::map("read", name::CONTROL, error))?;
-        Ok(Active::unpack(control.active))
+        Ok(control)
     }
 
     /// Puts a policy in force. On any error the old one stays.
@@ -106,6 +110,7 @@ impl Datapath {
         let control = Control {
             active: next.pack(),
             abi_version: u64::from(ABI_VERSION),
+            ..self.control()?
         };
         self.control
             .set(0, Wire(control), 0)

@@ -1,5 +1,4 @@
-//! Calls of bpf(2) that aya 0.14 does not make: batches, removal through a shared reference,
-//! detaching a link, whose link it is.
+//! Calls of bpf(2) that aya 0.14 does not make: batches, detaching a link, whose link it is.
 
 #![expect(
     unsafe_code,
@@ -15,7 +14,6 @@ use std::path::Path;
 
 use crate::wire::{Plain, zeroed};
 
-const BPF_MAP_DELETE_ELEM: libc::c_int = 3;
 const BPF_OBJ_GET: libc::c_int = 7;
 const BPF_OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const BPF_MAP_LOOKUP_BATCH: libc::c_int = 24;
@@ -46,16 +44,6 @@ struct InfoAttributes {
     bpf_fd: u32,
     info_len: u32,
     info: u64,
-}
-
-/// `bpf_attr`, the member of the element operations.
-#[repr(C)]
-struct ElementAttributes {
-    map_fd: u32,
-    pad: u32,
-    key: u64,
-    value: u64,
-    flags: u64,
 }
 
 /// `bpf_attr`, the member of `BPF_OBJ_GET`.
@@ -175,23 +163,6 @@ pub(crate) fn visit_hash<K: Plain, V: Plain>(
         }
         position = next;
         started = true;
-    }
-}
-
-/// Removes an entry; `false`: it was not there.
-pub(crate) fn remove<K: Plain>(map: BorrowedFd<'_>, key: &K) -> io::Result<bool> {
-    let mut attributes = ElementAttributes {
-        map_fd: fd_number(map),
-        pad: 0,
-        key: address(std::ptr::from_ref(key)),
-        value: 0,
-        flags: 0,
-    };
-    // The kernel reads the map's key size, which the caller's shape check has compared with `K`.
-    match bpf(BPF_MAP_DELETE_ELEM, &mut attributes) {
-        Ok(_) => Ok(true),
-        Err(error) if error.raw_os_error() == Some(libc::ENOENT) => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

@@ -131,7 +131,12 @@ impl Datapath {
         if let Some(flows) = &flows {
             for (key, state) in flows.read()? {
                 if previous::must_stay(&state) {
-                    self.restore_flow(&key, &state)?;
+                    if !self.restore_flow(&key, &state) {
+                        return Err(DatapathError::Tables {
+                            what: "flows of the older gate",
+                            reason: "there is no room for one of them".to_owned(),
+                        });
+                    }
                     report.carried += 1;
                 }
             }

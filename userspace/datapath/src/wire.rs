@@ -9,8 +9,9 @@
 use aya::Pod;
 use octroi_abi::control::{Control, PrefixKey};
 use octroi_abi::event::{FlowEvent, SampleHeader};
-use octroi_abi::flow::{FlowKey, FlowState, FragmentKey, FragmentState, RewriteRequest};
+use octroi_abi::flow::{FlowKey, FragmentKey, FragmentState};
 use octroi_abi::rules::{RuleEntry, RuleSet};
+use octroi_abi::table::Account;
 
 use crate::previous;
 
@@ -38,15 +39,14 @@ macro_rules! plain {
 }
 
 plain! {
-    Control: 16,
+    Control: 32,
     PrefixKey: 24,
     FlowKey: 40,
-    FlowState: 88,
+    Account: 56,
     FragmentKey: 40,
     FragmentState: 48,
-    FlowEvent: 152,
-    SampleHeader: 72,
-    RewriteRequest: 64,
+    FlowEvent: 120,
+    SampleHeader: 64,
     RuleEntry: 24,
     RuleSet: 776,
     previous::FlowKey: 40,

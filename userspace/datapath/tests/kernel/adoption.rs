@@ -27,9 +27,9 @@ fn a_restart_adopts_maps_with_their_content() {
     drop(first);
 
     let mut second = Datapath::load(&options).unwrap();
-    assert_eq!(second.load_report().adopted_maps, 13);
+    assert_eq!(second.load_report().adopted_maps, 14);
     assert_eq!(second.active().unwrap().generation, applied.generation);
-    let state = second.flow(&key("198.18.1.1", 9, 9, UDP)).unwrap().unwrap();
+    let state = second.flow(&key("198.18.1.1", 9, 9, UDP)).unwrap();
     assert_eq!(state.outbound_packets, 1);
     let report = second
         .run(octroi_datapath::Program::Outbound, &frame, 1)
@@ -47,7 +47,7 @@ fn a_restart_adopts_maps_with_their_content() {
     }
     drop(second);
     let removed = Datapath::detach(root.path()).unwrap();
-    assert_eq!((removed.links, removed.pins), (0, 16), "{removed}");
+    assert_eq!((removed.links, removed.pins), (0, 17), "{removed}");
     assert!(!root.path().exists());
     let nothing = Datapath::detach(root.path()).unwrap();
     assert_eq!(nothing.to_string(), "nothing was attached or pinned");
@@ -61,13 +61,22 @@ fn a_pin_of_another_shape_is_refused_with_the_difference() {
     let root = PinRoot::new();
     drop(Datapath::load(&LoadOptions::new(root.path())).unwrap());
     let version = root.path().join(format!("v{}", octroi_abi::ABI_VERSION));
-    let pin = version.join("maps").join(name::FLOWS);
+    let pin = version.join("maps").join(name::FRAGMENTS);
     std::fs::remove_file(&pin).unwrap();
     let made = Command::new("bpftool")
         .args(["map", "create"])
         .arg(&pin)
         .args([
-            "type", "lru_hash", "key", "40", "value", "80", "entries", "262144", "name", "FLOWS",
+            "type",
+            "lru_hash",
+            "key",
+            "40",
+            "value",
+            "80",
+            "entries",
+            "16384",
+            "name",
+            "FRAGMENTS",
         ])
         .status()
         .expect("bpftool must be there");
@@ -79,7 +88,7 @@ fn a_pin_of_another_shape_is_refused_with_the_difference() {
     );
     let text = error.to_string();
     assert!(
-        text.contains("maps/FLOWS has value size 80, but this build has 88"),
+        text.contains("maps/FRAGMENTS has value size 80, but this build has 48"),
         "{text}"
     );
     assert!(text.contains("octroi detach"), "the remedy: {text}");

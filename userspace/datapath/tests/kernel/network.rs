@@ -142,9 +142,7 @@ fn the_gate_stands_between_real_sockets_and_survives_its_daemon() {
         assert_eq!(counters.outcomes(direction), counters.seen(direction));
     }
     let mut answered = 0;
-    datapath
-        .flows(&mut |_, state| answered += usize::from(state.reply_packets > 0))
-        .unwrap();
+    datapath.flows(&mut |_, state| answered += usize::from(state.reply_packets > 0));
     assert!(answered >= 2, "{answered} flows with replies");
 
     // The daemon is gone: nothing changes. The next one replaces the programs in place.

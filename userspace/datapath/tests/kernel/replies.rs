@@ -117,13 +117,9 @@ fn a_flow_that_is_cut_by_its_name_is_cut_both_ways() {
         verdict: Verdict::Reject,
         rule: 7,
         enforced: true,
-        shadow: None,
         names_matter: true,
     };
-    let done = rig
-        .datapath
-        .rewrite_verdict(&key, state.first_ns, &change)
-        .unwrap();
+    let done = rig.datapath.rewrite_verdict(&key, state.first_ns, &change);
     assert_eq!(done, Rewritten::Done);
     let data = to("198.18.6.200", TCP, tcp(9, 443, ACK, b"hello"));
     assert_eq!(rig.outcome(Direction::Outbound, &data).0, Outcome::Rejected);

@@ -2,6 +2,7 @@
 
 use octroi_abi::flow::NAMED;
 use octroi_abi::outcome::{Direction, Outcome};
+use octroi_abi::table::TIME_SHIFT;
 use octroi_abi::verdict::Verdict;
 use octroi_datapath::{Rewritten, VerdictChange};
 
@@ -24,25 +25,18 @@ fn a_verdict_by_name_holds_and_goes_stale() {
         verdict: Verdict::Block,
         rule: 7,
         enforced: true,
-        shadow: Some((8, Verdict::Flag)),
         names_matter: false,
     };
-    let rewrite = |change: &VerdictChange, first_ns| {
-        rig.datapath
-            .rewrite_verdict(&key, first_ns, change)
-            .unwrap()
-    };
+    let rewrite =
+        |change: &VerdictChange, first_ns| rig.datapath.rewrite_verdict(&key, first_ns, change);
     assert_eq!(
-        rewrite(&change, state.first_ns + 1),
+        rewrite(&change, state.first_ns + (1 << TIME_SHIFT)),
         Rewritten::NoSuchFlow,
         "another flow"
     );
     assert_eq!(rewrite(&change, state.first_ns), Rewritten::Done);
     let named = rig.flow(&key).unwrap();
-    assert_eq!(
-        (named.verdict, named.rule, named.shadow_rule),
-        (Verdict::Block.code(), 7, 8)
-    );
+    assert_eq!((named.verdict, named.rule), (Verdict::Block.code(), 7));
     assert_eq!(named.flags & NAMED, NAMED);
     assert_eq!(named.outbound_packets, 1, "the account goes on");
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
@@ -50,28 +44,23 @@ fn a_verdict_by_name_holds_and_goes_stale() {
     // A new generation would allow it: the stricter stays until userspace has decided again.
     rig.datapath.apply_policy(&tables::policy(true)).unwrap();
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Blocked);
-    let refused = rig
-        .datapath
-        .rewrite_verdict(&key, state.first_ns, &change)
-        .unwrap();
+    let refused = rig.datapath.rewrite_verdict(&key, state.first_ns, &change);
     assert_eq!(refused, Rewritten::Stale);
     let again = VerdictChange {
         generation: change.generation + 1,
         verdict: Verdict::Allow,
         ..change
     };
-    let done = rig
-        .datapath
-        .rewrite_verdict(&key, state.first_ns, &again)
-        .unwrap();
+    let done = rig.datapath.rewrite_verdict(&key, state.first_ns, &again);
     assert_eq!(done, Rewritten::Done);
     assert_eq!(rig.outcome(Direction::Outbound, &frame).0, Outcome::Allowed);
-    assert!(rig.datapath.remove_flow(&key).unwrap());
-    assert!(!rig.datapath.remove_flow(&key).unwrap());
-    let gone = rig
-        .datapath
-        .rewrite_verdict(&key, state.first_ns, &again)
-        .unwrap();
+    let removed = rig.datapath.remove_flow(&key).unwrap();
+    assert_eq!(
+        removed.outbound_packets, 4,
+        "the account to the last packet"
+    );
+    assert_eq!(rig.datapath.remove_flow(&key), None);
+    let gone = rig.datapath.rewrite_verdict(&key, state.first_ns, &again);
     assert_eq!(gone, Rewritten::NoSuchFlow);
 }
 

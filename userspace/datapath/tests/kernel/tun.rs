@@ -158,7 +158,6 @@ fn a_tun_device_is_guarded_like_any_other() {
             assert_eq!(heard[header + 13], SYN | ACK);
             let flow = datapath
                 .flow(&key_between(inside, allowed, port, 80, TCP))
-                .unwrap()
                 .unwrap();
             assert_eq!((flow.outbound_packets, flow.reply_packets), (1, 1));
         }

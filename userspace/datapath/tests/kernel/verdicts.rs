@@ -1,6 +1,6 @@
 //! The policy's words: what each does to packets, flows and events.
 
-use octroi_abi::event::kind;
+use octroi_abi::event::{end, kind};
 use octroi_abi::flow::{ENFORCED, NAMES_MATTER};
 use octroi_abi::outcome::{Direction, Outcome};
 use octroi_abi::rules::{RULE_DEFAULT, RULE_NONE};
@@ -41,7 +41,7 @@ fn each_verdict_has_its_outcome_and_its_flow() {
     if common::skipped() {
         return;
     }
-    let rig = common::rig();
+    let mut rig = common::rig();
     let allow = |class: u16| (Outcome::Allowed, Verdict::Allow, RULE + class);
     let block = |class: u16| (Outcome::Blocked, Verdict::Block, RULE + class);
     let table = [
@@ -97,6 +97,7 @@ fn each_verdict_has_its_outcome_and_its_flow() {
             (Outcome::Blocked, Verdict::Block, RULE_DEFAULT),
         ),
     ];
+    rig.told();
     for (address, port, (outcome, verdict, rule)) in table {
         let frame = to(address, TCP, tcp(40_000, port, SYN, b""));
         for packet in 1..=2 {
@@ -124,14 +125,16 @@ fn each_verdict_has_its_outcome_and_its_flow() {
             assert_eq!(state.flags & ENFORCED, ENFORCED);
         }
     }
-    let shadowed = rig.flow(&key("198.18.6.1", 40_000, 443, TCP)).unwrap();
+    let told = rig.told();
+    let shadow_of = |key| {
+        let event = told.iter().find(|event| event.key == key).unwrap();
+        (event.shadow_rule, event.shadow_verdict)
+    };
     let expected = (RULE + SHADOWED, Verdict::Block.code());
-    assert_eq!((shadowed.shadow_rule, shadowed.shadow_verdict), expected);
-    let named = rig.flow(&key("198.18.6.200", 40_000, 443, TCP)).unwrap();
-    assert_eq!(
-        (named.flags & NAMES_MATTER, named.shadow_rule),
-        (NAMES_MATTER, RULE_NONE)
-    );
+    assert_eq!(shadow_of(key("198.18.6.1", 40_000, 443, TCP)), expected);
+    let named = key("198.18.6.200", 40_000, 443, TCP);
+    assert_eq!(shadow_of(named).0, RULE_NONE);
+    assert_eq!(rig.flow(&named).unwrap().flags & NAMES_MATTER, NAMES_MATTER);
     // Marks are for TCP only here.
     let (found, _) = rig.outcome(
         Direction::Outbound,
@@ -355,10 +358,16 @@ fn decisions_are_told_once_and_connections_end() {
     rig.outbound(&to("198.18.1.1", TCP, tcp(5, 443, SYN, b"")));
     let told: Vec<_> = std::iter::from_fn(|| events.next()).collect();
     let kinds: Vec<_> = told.iter().map(|event| event.kind).collect();
-    assert_eq!(kinds, [kind::NEW, kind::CLOSED, kind::NEW]);
-    assert_eq!(told[1].state.outbound_packets, 5);
+    assert_eq!(kinds, [kind::NEW, kind::CLOSED, kind::ENDED, kind::NEW]);
+    assert_eq!(told[1].account.outbound_packets, 5);
     assert_eq!(told[1].direction, Direction::Reply as u8);
-    assert_eq!(told[2].state.outbound_packets, 1, "counted from the start");
+    assert_eq!(told[2].reason, end::REOPENED);
+    assert_eq!(told[2].account.outbound_packets, 5, "the whole account");
+    assert_eq!(told[2].account.reply_packets, 1);
+    assert_eq!(
+        told[3].account.outbound_packets, 1,
+        "counted from the start"
+    );
     assert!(
         told.iter()
             .all(|event| event.key == key("198.18.1.1", 5, 443, TCP))

@@ -1,13 +1,12 @@
 //! The slow path: what the kernel tells becomes flows, names, verdicts by name, and alerts.
 
 use jiff::civil::Date;
-use octroi_abi::event::{FlowEvent, kind};
+use octroi_abi::event::{FlowEvent, end, kind};
 use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
 use octroi_abi::rules::{MAX_RULES, RULE_DEFAULT, RULE_NONE, RULE_OPAQUE};
 use octroi_datapath::{Datapath, Rewritten, VerdictChange};
 use octroi_inspect::name::{NameEvent, NameSource, Namer, NamerLimits, Sample};
 use octroi_policy::{Decision, Opaque, Verdict};
-use tracing::warn;
 
 use super::clock::Clock;
 use super::gate::InForce;
@@ -62,26 +61,47 @@ impl Engine {
 
     /// Takes in one event of the kernel.
     pub(super) fn on_event(&mut self, datapath: &Datapath, event: &FlowEvent) {
+        let state = event.account.state(event.time_ns);
+        let shadow = Verdict::from_code(event.shadow_verdict)
+            .filter(|_| event.shadow_rule != RULE_NONE)
+            .map(|verdict| (event.shadow_rule, verdict));
         match event.kind {
             kind::OPAQUE => self.teller.opaque(&self.judge, &self.clock, event),
+            kind::ENDED => {
+                let known = self.registry.take(&event.key, state.first_ns);
+                let mut flow =
+                    known.unwrap_or_else(|| LiveFlow::new(event.key, state, event.ifindex));
+                flow.state = state;
+                self.teller
+                    .alert_if_due(&self.judge, &self.clock, &mut flow);
+                let end = match event.reason {
+                    end::REOPENED => End::Closed,
+                    _ => End::Evicted,
+                };
+                self.ended(&flow, end);
+            }
             kind::CLOSED => {
-                self.known(event.key, event.state, event.ifindex);
+                self.known(event.key, state, event.ifindex);
                 if let Some(flow) = self.registry.get_mut(&event.key) {
-                    flow.state = event.state;
+                    flow.state = state;
                 }
                 // Its first event may have been lost: an alert that is due is raised now.
                 self.decide(datapath, &event.key);
             }
             kind::REJUDGED => {
-                self.known(event.key, event.state, event.ifindex);
+                self.known(event.key, state, event.ifindex);
                 if let Some(flow) = self.registry.get_mut(&event.key) {
                     flow.alerted = false;
-                    flow.state = event.state;
+                    flow.state = state;
+                    flow.shadow = shadow;
                 }
                 self.decide(datapath, &event.key);
             }
             _ => {
-                self.known(event.key, event.state, event.ifindex);
+                self.known(event.key, state, event.ifindex);
+                if let Some(flow) = self.registry.get_mut(&event.key) {
+                    flow.shadow = shadow;
+                }
                 self.decide(datapath, &event.key);
             }
         }
@@ -105,14 +125,10 @@ impl Engine {
         if self.registry.get_mut(&event.key).is_none() {
             // The sample overtook the flow's own event.
             match datapath.flow(&event.key) {
-                Ok(Some(state)) if state.first_ns == event.first_ns => {
+                Some(state) if state.first_ns == event.first_ns => {
                     self.known(event.key, state, 0);
                 }
-                Ok(_) => return,
-                Err(error) => {
-                    warn!("cannot read a flow that was named: {error}");
-                    return;
-                }
+                _ => return,
             }
         }
         let Some(flow) = self.registry.get_mut(&event.key) else {
@@ -187,22 +203,15 @@ impl Engine {
         if self.names_enforced && flow.name.is_some() && judged_by_policy(flow.state.rule) {
             let question = question(flow, self.judge.day());
             let decision = self.judge.decide(&question);
-            if differs(&decision, &flow.state) {
+            if differs(&decision, flow) {
                 let change = change(&decision, self.generation, flow.state.class);
                 match datapath.rewrite_verdict(key, flow.state.first_ns, &change) {
-                    Ok(Rewritten::Done) => {
-                        note(&decision, self.generation, &mut flow.state);
+                    Rewritten::Done => {
+                        note(&decision, self.generation, flow);
                         flow.alerted = false;
                     }
                     // Judged again under newer tables: the event of that is on its way.
-                    Ok(Rewritten::Stale | Rewritten::NoSuchFlow) => {}
-                    Err(error) => {
-                        warn!(
-                            "the verdict by name of flow {} was not applied: {error}",
-                            flow.id
-                        );
-                        self.teller.failed_rewrite(&error.to_string());
-                    }
+                    Rewritten::Stale | Rewritten::NoSuchFlow => {}
                 }
             }
         }
@@ -218,13 +227,14 @@ impl Engine {
         }
     }
 
-    /// Takes in a sweep of the kernel's flow table. Returns the keys whose time is over.
+    /// Takes in a sweep of the kernel's flow table. Flows whose time is over leave that table, and
+    /// their accounts are told to the last byte.
     pub(super) fn sweep(
         &mut self,
         datapath: &Datapath,
         began_ns: u64,
         flows: Vec<(FlowKey, FlowState)>,
-    ) -> Vec<FlowKey> {
+    ) {
         self.clock = Clock::now();
         let now_ns = self.clock.monotonic_ns();
         self.namer.expire(now_ns);
@@ -235,18 +245,26 @@ impl Engine {
                 self.ended(&old, End::Closed);
             }
             if unknown {
+                self.recovered(&key);
                 self.decide(datapath, &key);
             }
         }
-        let ended = self.registry.end_sweep(now_ns, began_ns, &self.limits);
-        let mut over = Vec::new();
-        for (flow, end) in ended {
-            if end != End::Evicted {
-                over.push(flow.key);
+        for (mut flow, end) in self.registry.end_sweep(now_ns, began_ns, &self.limits) {
+            if end != End::Evicted
+                && let Some(last) = datapath.end_flow(&flow.key, flow.state.first_ns)
+            {
+                flow.state = last;
             }
             self.ended(&flow, end);
         }
-        over
+    }
+
+    /// A flow whose event was lost: which shadow rule matched is found again.
+    fn recovered(&mut self, key: &FlowKey) {
+        let day = self.judge.day();
+        if let Some(flow) = self.registry.get_mut(key) {
+            flow.shadow = self.judge.decide(&question(flow, day)).shadow;
+        }
     }
 
     /// Closes the account of every flow: the daemon stops (the flows go on).
@@ -285,26 +303,20 @@ pub(super) fn question(flow: &LiveFlow, at: Date) -> Question<'_> {
     }
 }
 
-fn differs(decision: &Decision, state: &FlowState) -> bool {
-    let (shadow_rule, shadow_verdict) = shadow(decision);
+fn differs(decision: &Decision, flow: &LiveFlow) -> bool {
+    let state = &flow.state;
     decision.verdict.code() != state.verdict
         || decision.rule != state.rule
         || decision.enforced != (state.flags & ENFORCED != 0)
-        || shadow_rule != state.shadow_rule
-        || (shadow_rule != RULE_NONE && shadow_verdict.code() != state.shadow_verdict)
+        || decision.shadow != flow.shadow
 }
 
-fn shadow(decision: &Decision) -> (u16, Verdict) {
-    decision.shadow.unwrap_or((RULE_NONE, Verdict::Allow))
-}
-
-fn note(decision: &Decision, generation: u32, state: &mut FlowState) {
-    let (shadow_rule, shadow_verdict) = shadow(decision);
+fn note(decision: &Decision, generation: u32, flow: &mut LiveFlow) {
+    flow.shadow = decision.shadow;
+    let state = &mut flow.state;
     state.verdict = decision.verdict.code();
     state.rule = decision.rule;
     state.generation = generation;
-    state.shadow_rule = shadow_rule;
-    state.shadow_verdict = shadow_verdict.code();
     state.flags = NAMED
         | if decision.enforced { ENFORCED } else { 0 }
         | if decision.names_matter {
@@ -315,14 +327,12 @@ fn note(decision: &Decision, generation: u32, state: &mut FlowState) {
 }
 
 fn change(decision: &Decision, generation: u32, class: u16) -> VerdictChange {
-    let (shadow_rule, shadow_verdict) = shadow(decision);
     VerdictChange {
         generation,
         class,
         verdict: decision.verdict,
         rule: decision.rule,
         enforced: decision.enforced,
-        shadow: (shadow_rule != RULE_NONE).then_some((shadow_rule, shadow_verdict)),
         names_matter: decision.names_matter,
     }
 }

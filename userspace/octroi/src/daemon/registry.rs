@@ -5,11 +5,15 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 use octroi_abi::flow::{FlowKey, FlowState};
+use octroi_abi::table::TIME_SHIFT;
 use octroi_events::flow_id;
 use octroi_inspect::name::{AppProtocol, NameSource};
+use octroi_policy::Verdict;
 
 use crate::config::FlowsConfig;
 
+/// The kernel tells when a flow began in steps of this, by a clock that lags by at most a tick.
+const TIME_STEP_NS: u64 = 1 << TIME_SHIFT;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const TCP_FIN: u8 = 0x01;
@@ -34,6 +38,8 @@ pub(super) struct LiveFlow {
     pub(super) state: FlowState,
     /// See [`octroi_events::flow_id`].
     pub(super) id: u64,
+    /// The first shadow rule that matched, and its verdict.
+    pub(super) shadow: Option<(u16, Verdict)>,
     /// What it was named.
     pub(super) name: Option<FlowName>,
     /// A DNS answer given to this client named this address: `name` does not rest on the
@@ -63,6 +69,7 @@ impl LiveFlow {
             key,
             state,
             id: flow_id(&key, state.first_ns),
+            shadow: None,
             name: None,
             dns_bound: false,
             ech: false,
@@ -201,7 +208,7 @@ impl Registry {
         for flow in self.flows.values() {
             if flow.sweep < self.sweep {
                 // A flow that began while the sweep ran is not missed, it is young.
-                if flow.state.first_ns < began_ns {
+                if flow.state.first_ns + 2 * TIME_STEP_NS <= began_ns {
                     ended.push((flow.key, End::Evicted));
                 }
             } else if let Some(end) = over(flow, now_ns, limits) {
@@ -218,6 +225,12 @@ impl Registry {
     pub(super) fn drain(&mut self) -> Vec<LiveFlow> {
         self.by_id.clear();
         self.flows.drain().map(|(_, flow)| flow).collect()
+    }
+
+    /// Removes and returns the flow of a key that began at this moment.
+    pub(super) fn take(&mut self, key: &FlowKey, first_ns: u64) -> Option<LiveFlow> {
+        let known = self.flows.get(key)?;
+        (known.state.first_ns == first_ns).then(|| self.remove(key))?
     }
 
     fn remove(&mut self, key: &FlowKey) -> Option<LiveFlow> {
@@ -287,21 +300,15 @@ mod tests {
             reply_packets: 0,
             reply_bytes: 0,
             stopped_packets: 0,
-            marks: 0,
             generation: 1,
             rule: 0,
             class: 0,
-            shadow_rule: octroi_abi::rules::RULE_NONE,
-            shadow_verdict: 0,
             verdict: 0,
             flags: 1,
             zone: 1,
             opaque: 0,
             outbound_tcp_flags: 2,
             reply_tcp_flags: 0,
-            outbound_samples: 0,
-            reply_samples: 0,
-            reserved: [0; 5],
         }
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use octroi_abi::ABI_VERSION;
-use octroi_abi::flow::FLOWS_ENTRIES;
 use octroi_api::{
     ApiError, AtlasStatus, ErrorCode, Health, PolicyCheck, PolicyStatus, PolicyView, RuleView,
     SourceStatus, StatusReport, ZoneView,
@@ -19,6 +18,7 @@ use super::rows;
 /// How the gateway is now.
 pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
     let counters = counters(gate)?;
+    let capacity = gate.datapath().flow_capacity().iter().sum::<usize>() as u64;
     let interfaces = gate.interfaces();
     let engine = gate.engine();
     let queue = engine.teller.queue();
@@ -38,7 +38,7 @@ pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
         atlas: atlas_status(&engine.judge.atlas, gate),
         counters,
         flows: engine.registry.len() as u64,
-        flows_capacity: u64::from(FLOWS_ENTRIES),
+        flows_capacity: capacity,
         alerts: engine.teller.log().raised(),
         queue_length: queue.length as u64,
         queue_capacity: queue.capacity as u64,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, poll};
+use octroi_abi::table::long_time;
 use octroi_inspect::name::Sample;
 use tracing::error;
 
@@ -66,7 +67,7 @@ fn take_samples(
         let header = &record.header;
         let sample = Sample {
             key: header.key,
-            first_ns: header.first_ns,
+            first_ns: long_time(header.first, header.time_ns),
             time_ns: header.time_ns,
             outbound: header.direction == octroi_abi::outcome::Direction::Outbound as u8,
             sequence: header.sequence,

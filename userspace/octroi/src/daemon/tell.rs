@@ -8,12 +8,11 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use octroi_abi::event::FlowEvent;
-use octroi_abi::rules::RULE_NONE;
 use octroi_events::fold::{FoldOptions, Folder};
 use octroi_events::sink::{
     Dispatcher, DispatcherOptions, FileOptions, FileSink, QueueStatus, Sink, StdoutSink,
 };
-use octroi_events::{Alert, Event, FlowRecord, Notice, NoticeKind, Origin, Stats, Verdict};
+use octroi_events::{Alert, Event, FlowRecord, Notice, Origin, Stats, Verdict};
 use tracing::warn;
 
 use super::alert_log::AlertLog;
@@ -100,7 +99,7 @@ impl Teller {
     /// Raises the alert of a flow's decision, once.
     pub(super) fn alert_if_due(&mut self, judge: &Judge, clock: &Clock, flow: &mut LiveFlow) {
         let verdict = Verdict::from_code(flow.state.verdict).unwrap_or(Verdict::Block);
-        let quiet = verdict == Verdict::Allow && flow.state.shadow_rule == RULE_NONE;
+        let quiet = verdict == Verdict::Allow && flow.shadow.is_none();
         if quiet || flow.alerted {
             return;
         }
@@ -112,8 +111,9 @@ impl Teller {
 
     /// Raises the alert of opaque traffic that has no flow.
     pub(super) fn opaque(&mut self, judge: &Judge, clock: &Clock, event: &FlowEvent) {
-        let flow = LiveFlow::new(event.key, event.state, event.ifindex);
-        if event.state.verdict == Verdict::Allow.code() {
+        let state = event.account.state(event.time_ns);
+        let flow = LiveFlow::new(event.key, state, event.ifindex);
+        if state.verdict == Verdict::Allow.code() {
             return;
         }
         let residency = self.reasons.of(judge, &flow);
@@ -162,15 +162,6 @@ impl Teller {
     /// Tells what happened to the gateway.
     pub(super) fn notice(&mut self, notice: Notice) {
         self.send(Event::Notice(notice));
-    }
-
-    /// A flow was to be rewritten by its name, and was not: it goes on under its old verdict.
-    pub(super) fn failed_rewrite(&mut self, error: &str) {
-        self.notice(Notice::new(
-            Timestamp::now(),
-            NoticeKind::PolicyRefused,
-            format!("a verdict by name was not applied to its flow: {error}"),
-        ));
     }
 
     /// Tells statistics.

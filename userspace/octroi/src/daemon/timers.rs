@@ -48,17 +48,10 @@ fn sweep_once(gate: &Gate) {
     let began_ns = Clock::now().monotonic_ns();
     let datapath = gate.datapath();
     let mut flows = Vec::new();
-    if let Err(error) = datapath.flows(&mut |key, state| flows.push((key, state))) {
-        warn!("the flow table cannot be read: {error}");
-        return;
-    }
-    let over = gate.engine().sweep(&datapath, began_ns, flows);
-    gate.engine().teller.unfold();
-    for key in over {
-        if let Err(error) = datapath.remove_flow(&key) {
-            warn!("an ended flow stays in the kernel's table: {error}");
-        }
-    }
+    datapath.flows(&mut |key, state| flows.push((key, state)));
+    let mut engine = gate.engine();
+    engine.sweep(&datapath, began_ns, flows);
+    engine.teller.unfold();
 }
 
 /// Writes statistics into the event stream.

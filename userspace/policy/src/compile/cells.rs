@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use octroi_abi::rules::{
-    NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_SETS, RULES_PER_SET, RuleEntry, RuleSet,
-    SHADOW,
+    MARKS_MATTER, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_SETS, RULES_PER_SET, RuleEntry,
+    RuleSet, SHADOW,
 };
 
 use super::CompileError;
@@ -157,9 +157,15 @@ impl<'p> Cells<'p> {
             *slot = *entry;
             length += 1;
         }
+        let names_matter = if names == 0 { 0 } else { NAMES_MATTER };
+        let marks_matter = if entries.iter().any(|entry| entry.marks != 0) {
+            MARKS_MATTER
+        } else {
+            0
+        };
         Ok(RuleSet {
             len: length,
-            flags: if names == 0 { 0 } else { NAMES_MATTER },
+            flags: names_matter | marks_matter,
             entries,
         })
     }

@@ -18,13 +18,15 @@ pub mod netns;
 pub mod tables;
 pub mod traffic;
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use octroi_abi::event::FlowEvent;
 use octroi_abi::flow::{FlowKey, FlowState};
 use octroi_abi::outcome::{Direction, Outcome};
-use octroi_datapath::{Counters, Datapath, LoadOptions, Program, RunReport};
+use octroi_datapath::{Counters, Datapath, EventRing, LoadOptions, Program, RunReport};
 
 pub const XDP_DROP: u32 = 1;
 pub const XDP_PASS: u32 = 2;
@@ -76,6 +78,7 @@ impl Drop for PinRoot {
 /// process. Its pins are removed at once: the maps live as long as the process.
 pub struct Rig {
     pub datapath: Datapath,
+    events: RefCell<Option<EventRing>>,
 }
 
 static SHARED: Mutex<Option<Rig>> = Mutex::new(None);
@@ -89,7 +92,7 @@ pub fn rig() -> RigGuard {
         .unwrap();
     rig.datapath.set_gateway_addresses(&[]).unwrap();
     let mut keys = Vec::new();
-    rig.datapath.flows(&mut |key, _| keys.push(key)).unwrap();
+    rig.datapath.flows(&mut |key, _| keys.push(key));
     for key in keys {
         rig.datapath.remove_flow(&key).unwrap();
     }
@@ -117,8 +120,25 @@ impl Rig {
     /// Without any policy yet.
     pub fn new() -> Self {
         let root = PinRoot::new();
-        let datapath = Datapath::load(&LoadOptions::new(root.path())).unwrap();
-        Self { datapath }
+        let options = LoadOptions {
+            flows: [1 << 14, 1 << 14],
+            ..LoadOptions::new(root.path())
+        };
+        let datapath = Datapath::load(&options).unwrap();
+        Self {
+            datapath,
+            events: RefCell::new(None),
+        }
+    }
+
+    /// What the kernel told since the last call; the first call forgets what was before it.
+    pub fn told(&mut self) -> Vec<FlowEvent> {
+        let datapath = &mut self.datapath;
+        let mut events = self.events.borrow_mut();
+        let is_first = events.is_none();
+        let ring = events.get_or_insert_with(|| datapath.take_events().unwrap());
+        let told: Vec<_> = std::iter::from_fn(|| ring.next()).collect();
+        if is_first { Vec::new() } else { told }
     }
 
     pub fn outbound(&self, frame: &[u8]) -> RunReport {
@@ -164,11 +184,11 @@ impl Rig {
     }
 
     pub fn flow(&self, key: &FlowKey) -> Option<FlowState> {
-        self.datapath.flow(key).unwrap()
+        self.datapath.flow(key)
     }
 
     pub fn flow_count(&self) -> usize {
-        self.datapath.flows(&mut |_, _| {}).unwrap()
+        self.datapath.flows(&mut |_, _| {})
     }
 }
 

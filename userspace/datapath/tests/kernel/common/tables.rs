@@ -3,8 +3,8 @@
 use ipnet::IpNet;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{
-    ENFORCED, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE, RULES_PER_SET, RuleEntry,
-    RuleSet, SHADOW,
+    ENFORCED, MARKS_MATTER, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE,
+    RULES_PER_SET, RuleEntry, RuleSet, SHADOW,
 };
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::KernelTables;
@@ -72,9 +72,10 @@ pub fn rule(number: u16, verdict: Verdict, enforced: bool) -> RuleEntry {
 pub fn set(entries: &[RuleEntry], flags: u32) -> RuleSet {
     let mut all = [RuleEntry::default(); RULES_PER_SET];
     all[..entries.len()].copy_from_slice(entries);
+    let marks_matter = entries.iter().any(|entry| entry.marks != 0);
     RuleSet {
         len: u32::try_from(entries.len()).unwrap(),
-        flags,
+        flags: flags | if marks_matter { MARKS_MATTER } else { 0 },
         entries: all,
     }
 }
