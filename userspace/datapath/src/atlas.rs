@@ -24,13 +24,8 @@ impl Datapath {
             });
         }
         let base = u32::from(half) * NODES;
-        sys::update_array(self.atlas.fd().as_fd(), base, &tables.nodes).map_err(|source| {
-            DatapathError::Map {
-                operation: "fill",
-                map: name::ATLAS,
-                source,
-            }
-        })?;
+        sys::update_array(self.atlas.fd().as_fd(), base, &tables.nodes)
+            .map_err(|source| DatapathError::map_call("fill", name::ATLAS, source))?;
         fault::at(FaultPoint::AtlasFilled)
     }
 }

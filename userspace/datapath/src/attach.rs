@@ -19,6 +19,7 @@ use octroi_abi::name;
 
 use crate::bpffs;
 use crate::error::DatapathError;
+use crate::fault::{self, FaultPoint};
 use crate::interface::{self, ATTACHED_GENERIC, ATTACHED_NATIVE, LinkKind, RunningXdp};
 use crate::load::{Datapath, remove_if_there};
 use crate::sys;
@@ -169,6 +170,7 @@ impl Datapath {
                     .take_link(id)
                     .map_err(|error| failed(cause(error)))?,
             );
+            fault::at(FaultPoint::AttachReplaced)?;
             return Ok(Attachment::Replaced);
         }
         let renewed = take_off(pin)?;
@@ -192,8 +194,10 @@ impl Datapath {
             interface: interface.to_owned(),
             reason: "the driver refuses a link".to_owned(),
         })?;
+        fault::at(FaultPoint::AttachOutboundMade)?;
         link.pin(pin)
             .map_err(|error| failed(io::Error::other(error)))?;
+        fault::at(FaultPoint::AttachOutbound)?;
         Ok(if renewed {
             Attachment::Renewed
         } else {
@@ -226,6 +230,7 @@ impl Datapath {
                     .take_link(id)
                     .map_err(|error| failed(cause(error)))?,
             );
+            fault::at(FaultPoint::AttachReplaced)?;
             return Ok(Attachment::Replaced);
         }
         let renewed = take_off(pin)?;
@@ -240,8 +245,10 @@ impl Datapath {
             .take_link(id)
             .map_err(|error| failed(cause(error)))?;
         let link: FdLink = link.try_into().map_err(|error| failed(link_error(error)))?;
+        fault::at(FaultPoint::AttachReplyMade)?;
         link.pin(pin)
             .map_err(|error| failed(io::Error::other(error)))?;
+        fault::at(FaultPoint::AttachReply)?;
         Ok(if renewed {
             Attachment::Renewed
         } else {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::mount::{MsFlags, mount};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use octroi_abi::ABI_VERSION;
 
 use crate::error::DatapathError;
@@ -91,7 +92,7 @@ impl Pins {
 
     fn ensure_bpffs(&self) -> Result<Option<PathBuf>, DatapathError> {
         if is_bpffs(&self.root) {
-            return Ok(None);
+            return writable(&self.root).map(|()| None);
         }
         let usual = Path::new(USUAL_MOUNT_POINT);
         let mount_point = if self.root.starts_with(usual) {
@@ -155,6 +156,20 @@ pub(crate) fn remove_directory(directory: &Path) -> Result<(), DatapathError> {
             source,
         }),
     }
+}
+
+/// Refuses a BPF file system that is mounted read-only.
+pub(crate) fn writable(path: &Path) -> Result<(), DatapathError> {
+    let read_only = path
+        .ancestors()
+        .find_map(|directory| statvfs(directory).ok())
+        .is_some_and(|found| found.flags().contains(FsFlags::ST_RDONLY));
+    if read_only {
+        return Err(DatapathError::ReadOnlyBpffs {
+            path: path.to_owned(),
+        });
+    }
+    Ok(())
 }
 
 /// Whether a path, or the nearest directory above it that exists, is on a BPF file system.

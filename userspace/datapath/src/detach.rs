@@ -53,6 +53,7 @@ impl Datapath {
         if !pin_root.exists() || !bpffs::is_bpffs(pin_root) {
             return Ok(report);
         }
+        bpffs::writable(pin_root)?;
         for version in entries(pin_root)?
             .into_iter()
             .filter(|path| version_of(path).is_some())

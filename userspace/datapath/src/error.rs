@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::shapes;
+
 /// An operation on the kernel that failed: what, on which object, and the remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -18,22 +20,52 @@ pub enum DatapathError {
         /// Names of capabilities, separated by spaces.
         missing: String,
     },
-    /// The kernel has no type information.
+    /// The kernel was built without BPF.
+    #[error("the kernel has no bpf(2): use one that is built with CONFIG_BPF_SYSCALL=y")]
+    NoBpf,
+    /// Something other than capabilities keeps the process from BPF.
     #[error(
-        "the kernel gives no BTF (/sys/kernel/btf/vmlinux is missing): use a kernel built with \
-         CONFIG_DEBUG_INFO_BTF=y (the distribution kernels of Debian 12+, Ubuntu 22.04+, RHEL 9+ \
-         are)"
+        "the kernel refuses bpf(2) to this process, which has the capabilities: {reason} ({source})"
     )]
-    NoBtf,
-    /// The kernel lacks a feature.
-    #[error("the kernel is {found} and has no {feature}: Octroi needs Linux {needed} or newer")]
-    KernelTooOld {
+    Denied {
+        /// What stands in the way, and the remedy.
+        reason: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The kernel lacks features.
+    #[error(
+        "the kernel ({found}) lacks: {missing}. Use Linux 6.6 or newer, with these options (the \
+         kernels of Debian 13, Ubuntu 24.04 and RHEL 10 have them)"
+    )]
+    MissingFeatures {
         /// Release of the running kernel.
         found: String,
-        /// What is missing.
-        feature: &'static str,
-        /// Release that has it.
-        needed: &'static str,
+        /// Each missing feature with the release and the option that bring it.
+        missing: String,
+    },
+    /// The BPF file system cannot be written.
+    #[error(
+        "the BPF file system that holds {path} is mounted read-only: mount it writable (mount -o \
+         remount,rw) or choose another pin root"
+    )]
+    ReadOnlyBpffs {
+        /// Pin root.
+        path: PathBuf,
+    },
+    /// The kernel found no memory.
+    #[error(
+        "the kernel has no memory to {operation} {object}: all maps together take about {maps_mib} MiB, \
+         charged to the control group of this process; raise its limit (systemd: MemoryMax=; memory.max) \
+         or free memory"
+    )]
+    NoMemory {
+        /// What was tried.
+        operation: &'static str,
+        /// On which object.
+        object: String,
+        /// Memory that the maps take, MiB.
+        maps_mib: u64,
     },
     /// The pin root is not on a BPF file system, and none could be mounted.
     #[error(
@@ -114,8 +146,13 @@ pub enum DatapathError {
         point: &'static str,
     },
     /// The kernel object could not be loaded.
-    #[error("cannot load the kernel object: {0}")]
-    Load(#[source] Box<aya::EbpfError>),
+    #[error("cannot load the kernel object: {reason}")]
+    Load {
+        /// The whole chain of causes.
+        reason: String,
+        /// The first of them.
+        source: Box<aya::EbpfError>,
+    },
     /// The kernel refused a program.
     #[error("the kernel refused the program {program}: {source}")]
     Program {
@@ -221,12 +258,61 @@ impl DatapathError {
         map: &'static str,
         error: aya::maps::MapError,
     ) -> Self {
+        Self::map_call(operation, map, io_error(error))
+    }
+
+    /// A call on a map that failed.
+    pub(crate) fn map_call(operation: &'static str, map: &'static str, source: io::Error) -> Self {
+        if is_out_of_memory(&source) {
+            return Self::NoMemory {
+                operation,
+                object: format!("the map {map}"),
+                maps_mib: shapes::all_mib(),
+            };
+        }
         Self::Map {
             operation,
             map,
-            source: io_error(error),
+            source,
         }
     }
+
+    /// The kernel object was not taken.
+    pub(crate) fn load(error: aya::EbpfError) -> Self {
+        if let aya::EbpfError::MapError(aya::maps::MapError::CreateError { name, io_error }) =
+            &error
+            && is_out_of_memory(io_error)
+        {
+            return Self::NoMemory {
+                operation: "make",
+                object: format!("the map {name}"),
+                maps_mib: shapes::all_mib(),
+            };
+        }
+        Self::Load {
+            reason: chain(&error),
+            source: Box::new(error),
+        }
+    }
+}
+
+fn is_out_of_memory(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ENOMEM)
+}
+
+/// An error and what it says of its causes, each once.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text.push_str(": ");
+            text.push_str(&next);
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// The system's error inside a map error, if there is one: the rest of the chain adds no fact.

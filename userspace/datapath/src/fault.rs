@@ -61,6 +61,16 @@ fault_points! {
     PolicyFilled = "apply/policy-filled",
     /// The word is flipped.
     Flipped = "apply/flipped",
+    /// An XDP link is made, not pinned.
+    AttachOutboundMade = "attach/outbound-made",
+    /// The XDP link is pinned, there is no TCX link yet.
+    AttachOutbound = "attach/outbound",
+    /// A pinned link was given this process's program.
+    AttachReplaced = "attach/replaced",
+    /// A TCX link is made, not pinned.
+    AttachReplyMade = "attach/reply-made",
+    /// Both links are pinned.
+    AttachReply = "attach/reply",
     /// An older gate's flows that must not be forgotten are carried over.
     UpgradeCarried = "upgrade/carried",
     /// An older gate's link runs the new program, pinned at the old place only.

@@ -18,6 +18,7 @@ mod counters;
 mod detach;
 mod error;
 mod fault;
+mod features;
 mod flows;
 mod gateway;
 mod interface;

@@ -18,7 +18,7 @@ use crate::object::object;
 use crate::prefixes::Prefixes;
 use crate::table::{Family, FlowTable};
 use crate::wire::Wire;
-use crate::{DEFAULT_PIN_ROOT, attach, privilege, shapes, tables, upgrade};
+use crate::{DEFAULT_PIN_ROOT, attach, features, privilege, shapes, tables, upgrade};
 
 /// How to load.
 #[derive(Clone, Debug)]
@@ -59,6 +59,8 @@ pub struct LoadReport {
     /// ABI versions of older gates under the same pin root, which go on until
     /// [`Datapath::take_over`].
     pub older: Vec<u32>,
+    /// What works, but not as it should, and the remedy.
+    pub warnings: Vec<String>,
 }
 
 impl fmt::Display for LoadReport {
@@ -138,9 +140,7 @@ impl Datapath {
         {
             loader.map_max_entries(name, buckets(slots));
         }
-        let mut ebpf = loader
-            .load(object())
-            .map_err(|error| DatapathError::Load(Box::new(error)))?;
+        let mut ebpf = loader.load(object()).map_err(DatapathError::load)?;
         // Once more: what was just created must be what this crate believes it to be.
         shapes::verify_pins(&maps)?;
         fault::at(FaultPoint::LoadMaps)?;
@@ -177,6 +177,7 @@ impl Datapath {
                 adopted_maps,
                 mounted,
                 older,
+                warnings: features::warnings(),
             },
             pins,
         };

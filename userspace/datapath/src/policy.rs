@@ -22,11 +22,7 @@ impl Datapath {
         let rows = verdict_rows(tables);
         let base = u32::from(half);
         let write = |map: &'static str, result: std::io::Result<()>| {
-            result.map_err(|source| DatapathError::Map {
-                operation: "fill",
-                map,
-                source,
-            })
+            result.map_err(|source| DatapathError::map_call("fill", map, source))
         };
         self.zones.fill(half, &zones(tables))?;
         self.marks.fill(half, &tables.marks)?;

@@ -7,6 +7,7 @@ use std::os::fd::AsFd as _;
 
 use aya::maps::{MapData, MapInfo, MapType};
 use octroi_abi::flow::{self, ENFORCED, NAMED};
+use octroi_abi::table::TIME_SHIFT;
 use octroi_abi::verdict::Verdict;
 
 use crate::bpffs::Pins;
@@ -78,7 +79,8 @@ impl FlowState {
     /// In today's shape.
     fn today(self) -> flow::FlowState {
         flow::FlowState {
-            first_ns: self.first_ns,
+            // The steps of today's times: a flow that goes on keeps its id.
+            first_ns: self.first_ns >> TIME_SHIFT << TIME_SHIFT,
             last_ns: self.last_ns,
             outbound_packets: self.outbound_packets,
             outbound_bytes: self.outbound_bytes,
@@ -98,11 +100,16 @@ impl FlowState {
     }
 }
 
-/// Whether forgetting a flow could let something pass: its verdict came from a name that its client
-/// will not say again, or it is stopped and its replies would begin anew as nobody's.
+/// Whether forgetting a flow could let something out: its verdict came from a name that its client
+/// will not say again.
 pub(crate) fn must_stay(state: &flow::FlowState) -> bool {
-    let stops = state.verdict > Verdict::Flag.code() && state.flags & ENFORCED != 0;
-    stops || state.flags & NAMED != 0
+    state.flags & NAMED != 0
+}
+
+/// Whether forgetting a flow could let something in: it is stopped, and its replies would begin anew
+/// as nobody's, until the inside says something.
+pub(crate) fn should_stay(state: &flow::FlowState) -> bool {
+    state.verdict > Verdict::Flag.code() && state.flags & ENFORCED != 0
 }
 
 /// The flow table that an older gate pinned, open.

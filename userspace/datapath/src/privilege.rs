@@ -1,14 +1,12 @@
-//! Whether this process and this kernel can do it at all, asked before anything is touched.
+//! Whether this process may do it at all, asked before anything is touched.
 
 use std::fs;
-use std::path::Path;
 
 use aya::maps::MapType;
-use aya::programs::ProgramType;
-use aya::sys::{is_map_supported, is_program_supported};
-use aya::util::KernelVersion;
+use aya::sys::is_map_supported;
 
 use crate::error::DatapathError;
+use crate::features;
 
 /// Bits of the effective capability set (capabilities(7)).
 const NET_ADMIN: u32 = 12;
@@ -16,34 +14,85 @@ const SYS_ADMIN: u32 = 21;
 const PERFMON: u32 = 38;
 const BPF: u32 = 39;
 
-/// Checks privileges, kernel version, features and BTF.
+const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+/// The whole of the numbers: the map of users of the initial namespace (user_namespaces(7)).
+const EVERY_USER: &str = "0 0 4294967295";
+
+/// Checks privileges, then the kernel's features.
 pub(crate) fn check() -> Result<(), DatapathError> {
     capabilities("loading the kernel programs")?;
-    let version = KernelVersion::current().ok();
-    if version.is_some_and(|version| version < KernelVersion::new(6, 6, 0)) {
-        return Err(too_old("TCX attachment"));
-    }
-    if !matches!(is_program_supported(ProgramType::Xdp), Ok(true)) {
-        return Err(too_old("XDP (CONFIG_BPF_SYSCALL, CONFIG_XDP_SOCKETS)"));
-    }
-    if !matches!(is_map_supported(MapType::RingBuf), Ok(true)) {
-        return Err(too_old("BPF ring buffer"));
-    }
-    if !Path::new("/sys/kernel/btf/vmlinux").exists() {
-        return Err(DatapathError::NoBtf);
-    }
-    Ok(())
+    bpf_call()?;
+    features::check()
 }
 
-fn too_old(feature: &'static str) -> DatapathError {
-    DatapathError::KernelTooOld {
-        found: fs::read_to_string("/proc/sys/kernel/osrelease").map_or_else(
-            |_| "unknown".to_owned(),
-            |release| release.trim().to_owned(),
-        ),
-        feature,
-        needed: "6.6",
+/// Makes the smallest use of bpf(2): privileges are not all that can stand in its way.
+fn bpf_call() -> Result<(), DatapathError> {
+    let Err(error) = is_map_supported(MapType::Array) else {
+        return Ok(());
+    };
+    let source = error.io_error;
+    if source.raw_os_error() == Some(libc::ENOSYS) {
+        return Err(DatapathError::NoBpf);
     }
+    Err(DatapathError::Denied {
+        reason: obstacle(&Surroundings::look()),
+        source,
+    })
+}
+
+/// What can keep a process from bpf(2) whatever its capabilities.
+struct Surroundings {
+    /// `/proc/thread-self/status`.
+    status: String,
+    /// `/proc/self/uid_map`.
+    users: String,
+    /// The kernel's lockdown mode.
+    lockdown: String,
+}
+
+impl Surroundings {
+    fn look() -> Self {
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        Self {
+            status: read("/proc/thread-self/status"),
+            users: read("/proc/self/uid_map"),
+            lockdown: read(LOCKDOWN),
+        }
+    }
+}
+
+/// The likeliest reason, and its remedy.
+fn obstacle(around: &Surroundings) -> String {
+    let mut users = around.users.split_whitespace();
+    let is_initial = EVERY_USER.split(' ').all(|word| users.next() == Some(word));
+    if !around.users.is_empty() && !is_initial {
+        return "the process is in a user namespace, whose privileges do not reach BPF: start it \
+                outside (no rootless container)"
+            .to_owned();
+    }
+    let seccomp = around
+        .status
+        .lines()
+        .find_map(|line| line.strip_prefix("Seccomp:"))
+        .is_some_and(|mode| mode.trim() == "2");
+    if seccomp {
+        return "a seccomp filter is in force: allow the system call bpf (systemd: \
+                SystemCallFilter=bpf; containers: the seccomp profile)"
+            .to_owned();
+    }
+    if let Some(mode) = around
+        .lockdown
+        .split_whitespace()
+        .find_map(|word| word.strip_prefix('[')?.strip_suffix(']'))
+        .filter(|mode| *mode != "none")
+    {
+        return format!(
+            "the kernel is locked down ({mode}, see {LOCKDOWN}): start it with lockdown=none or \
+             allow BPF in its policy"
+        );
+    }
+    "a security module refuses it (the audit log names it): allow BPF to this program in its policy"
+        .to_owned()
 }
 
 /// Checks the effective capabilities of this process.
@@ -87,6 +136,29 @@ fn missing(effective: u64) -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn around(status: &str, users: &str, lockdown: &str) -> String {
+        obstacle(&Surroundings {
+            status: status.to_owned(),
+            users: users.to_owned(),
+            lockdown: lockdown.to_owned(),
+        })
+    }
+
+    #[test]
+    fn the_likeliest_obstacle_is_named() {
+        let initial = "         0          0 4294967295\n";
+        let free = "Name:\toctroi\nSeccomp:\t0\n";
+        let text = around(free, "0 100000 65536\n", "");
+        assert!(text.contains("user namespace"), "{text}");
+        let text = around("Seccomp:\t2\n", initial, "");
+        assert!(text.contains("seccomp"), "{text}");
+        let text = around(free, initial, "none [integrity] confidentiality\n");
+        assert!(text.contains("locked down (integrity"), "{text}");
+        let text = around(free, initial, "[none] integrity confidentiality\n");
+        assert!(text.contains("security module"), "{text}");
+        assert_eq!(text, around("", "", ""), "nothing can be read");
+    }
 
     #[test]
     fn what_is_missing_is_named() {

@@ -134,6 +134,15 @@ impl Shape {
     }
 }
 
+/// Memory that all maps take, MiB, headers of entries not counted.
+pub(crate) fn all_mib() -> u64 {
+    let bytes = |shape: &Shape| match shape.kind {
+        MapType::RingBuf => u64::from(shape.entries),
+        _ => (shape.key_bytes + shape.value_bytes) as u64 * u64::from(shape.entries),
+    };
+    PINNED.iter().map(bytes).sum::<u64>() >> 20
+}
+
 /// Compares every map that is pinned under `maps` with its shape.
 ///
 /// # Errors

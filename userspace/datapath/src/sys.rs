@@ -67,7 +67,7 @@ struct LinkInfo {
     rest: [u64; 8],
 }
 
-fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
+pub(crate) fn bpf<T>(command: libc::c_int, attributes: &mut T) -> io::Result<libc::c_long> {
     let size = libc::c_uint::try_from(size_of::<T>()).unwrap_or(0);
     let address = std::ptr::from_mut(attributes);
     // SAFETY: `attributes` is a prefix of `bpf_attr` of this size; what it points to lives for

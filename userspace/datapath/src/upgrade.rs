@@ -129,17 +129,7 @@ impl Datapath {
             accounts: Vec::new(),
         };
         if let Some(flows) = &flows {
-            for (key, state) in flows.read()? {
-                if previous::must_stay(&state) {
-                    if !self.restore_flow(&key, &state) {
-                        return Err(DatapathError::Tables {
-                            what: "flows of the older gate",
-                            reason: "there is no room for one of them".to_owned(),
-                        });
-                    }
-                    report.carried += 1;
-                }
-            }
+            report.carried = self.carry_over(&flows.read()?)?;
         }
         fault::at(FaultPoint::UpgradeCarried)?;
         for (interface, pin) in old.pinned_links()? {
@@ -158,6 +148,30 @@ impl Datapath {
         }
         remove(&old)?;
         Ok(report)
+    }
+
+    /// Puts back the flows that must not be forgotten, those that need it most first. Returns how
+    /// many there are now.
+    fn carry_over(&self, flows: &[(FlowKey, FlowState)]) -> Result<usize, DatapathError> {
+        let mut carried = 0;
+        for (key, state) in flows.iter().filter(|(_, state)| previous::must_stay(state)) {
+            if !self.restore_flow(key, state) {
+                return Err(DatapathError::Tables {
+                    what: "flows of the older gate",
+                    reason: "the flow table has no room for one that was judged by its name: give \
+                             it more"
+                        .to_owned(),
+                });
+            }
+            carried += 1;
+        }
+        let stopped = |(_, state): &&(FlowKey, FlowState)| {
+            previous::should_stay(state) && !previous::must_stay(state)
+        };
+        for (key, state) in flows.iter().filter(stopped) {
+            carried += usize::from(self.restore_flow(key, state));
+        }
+        Ok(carried)
     }
 
     /// Gives one link the new program and moves its pin. `false`: its interface is gone.

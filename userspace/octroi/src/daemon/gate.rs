@@ -96,6 +96,9 @@ impl Gate {
         progress.step("loading the kernel programs");
         let mut datapath = Datapath::load(&LoadOptions::new(&config.pin_root))?;
         info!("{}", datapath.load_report());
+        for warning in &datapath.load_report().warnings {
+            tracing::warn!("{warning}");
+        }
         let own: Vec<_> = interfaces::own_addresses()?.into_iter().collect();
         datapath.set_gateway_addresses(&own)?;
         progress.step("filling the kernel's tables");

@@ -120,6 +120,16 @@ impl Traffic {
         self.arrived[stream].load(Ordering::Relaxed)
     }
 
+    /// Counts the arrivals of a stream from zero, once none has come for a while.
+    pub fn begin_again_at_rest(&self, stream: usize) {
+        let mut before = u64::MAX;
+        while self.arrived(stream) != before {
+            before = self.arrived(stream);
+            std::thread::sleep(Duration::from_millis(60));
+        }
+        self.arrived[stream].store(0, Ordering::Relaxed);
+    }
+
     /// Waits until some more datagrams of each stream that passes have arrived.
     pub fn flows(&self) {
         let before: Vec<_> = (0..self.streams.len())
