@@ -24,6 +24,8 @@ use crate::common::traffic::{self, STREAMS, Stream, Traffic};
 use crate::common::{self, PinRoot, tables};
 
 const TICK: Duration = Duration::from_millis(2);
+/// Small flow tables are quickly made.
+const FLOWS: [u32; 2] = [1 << 16, 1 << 16];
 /// Exit status of a child whose story ended with an error.
 const FAILED: i32 = 3;
 
@@ -50,7 +52,11 @@ impl Story {
             return Datapath::detach(root).map(drop);
         }
         let (atlas, policy) = (tables::atlas(), tables::policy(true));
-        let mut datapath = Datapath::load(&LoadOptions::new(root))?;
+        let options = LoadOptions {
+            flows: FLOWS,
+            ..LoadOptions::new(root)
+        };
+        let mut datapath = Datapath::load(&options)?;
         datapath.set_gateway_addresses(&["203.0.113.1".parse().unwrap()])?;
         datapath.apply_atlas_and_policy(&atlas, &policy)?;
         datapath.take_over()?;
