@@ -35,6 +35,7 @@ fn main() {
     }
     let root = PinRoot::new();
     let mut datapath = Datapath::load(&LoadOptions::new(root.path())).expect("load");
+    datapath.load_program(Program::Shuffle).expect("load");
     let atlas = Atlas::embedded()
         .expect("embedded atlas")
         .kernel_tables()

@@ -182,7 +182,6 @@ impl Datapath {
             pins,
         };
         datapath.load_programs()?;
-        datapath.fill_probes()?;
         Ok(datapath)
     }
 
@@ -200,22 +199,11 @@ impl Datapath {
 
     fn load_programs(&mut self) -> Result<(), DatapathError> {
         let directory = self.pins.programs();
-        for name in [
-            name::PROGRAM_OUTBOUND,
-            name::PROGRAM_OUTBOUND_L3,
-            name::PROGRAM_NOOP,
-            name::PROGRAM_LOOKUP,
-            name::PROGRAM_PARSE,
-            name::PROGRAM_TRIE,
-            name::PROGRAM_SHUFFLE,
-        ] {
-            let program = self.xdp(name)?;
-            program.load().map_err(|source| refused(name, source))?;
-        }
-        for name in [name::PROGRAM_REPLY, name::PROGRAM_REPLY_L3] {
-            let program = self.classifier(name)?;
-            program.load().map_err(|source| refused(name, source))?;
-        }
+        // The others are loaded when they are first asked for: the kernel takes seconds to check a
+        // program of this size on a slow machine.
+        self.xdp(name::PROGRAM_OUTBOUND)?;
+        self.classifier(name::PROGRAM_REPLY)?;
+        self.xdp(name::PROGRAM_NOOP)?;
 
         fault::at(FaultPoint::LoadPrograms)?;
 
@@ -250,27 +238,39 @@ impl Datapath {
         Ok(())
     }
 
+    /// An XDP program, loaded.
     pub(crate) fn xdp(&mut self, name: &'static str) -> Result<&mut Xdp, DatapathError> {
-        self.programs
+        let program: &mut Xdp = self
+            .programs
             .program_mut(name)
             .and_then(|program| program.try_into().ok())
             .ok_or(DatapathError::Object {
                 what: "XDP program",
                 name,
-            })
+            })?;
+        if program.fd().is_err() {
+            program.load().map_err(|source| refused(name, source))?;
+        }
+        Ok(program)
     }
 
+    /// A classifier program, loaded.
     pub(crate) fn classifier(
         &mut self,
         name: &'static str,
     ) -> Result<&mut SchedClassifier, DatapathError> {
-        self.programs
+        let program: &mut SchedClassifier = self
+            .programs
             .program_mut(name)
             .and_then(|program| program.try_into().ok())
             .ok_or(DatapathError::Object {
                 what: "classifier program",
                 name,
-            })
+            })?;
+        if program.fd().is_err() {
+            program.load().map_err(|source| refused(name, source))?;
+        }
+        Ok(program)
     }
 }
 

@@ -78,6 +78,10 @@ const PROBES: [Program; 5] = [
 ];
 
 impl Program {
+    fn is_reply(self) -> bool {
+        matches!(self, Self::Reply | Self::ReplyL3)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Outbound => name::PROGRAM_OUTBOUND,
@@ -105,8 +109,26 @@ pub struct RunReport {
 }
 
 impl Datapath {
+    /// Loads a program for [`Datapath::run`]: only `Outbound`, `Reply` and `Noop` are loaded from
+    /// the start. The shuffle's ways on are loaded with it.
+    ///
+    /// # Errors
+    /// When the kernel refuses it.
+    pub fn load_program(&mut self, program: Program) -> Result<(), DatapathError> {
+        let name = program.name();
+        if program.is_reply() {
+            self.classifier(name)?;
+        } else {
+            self.xdp(name)?;
+        }
+        if program == Program::Shuffle {
+            self.fill_probes()?;
+        }
+        Ok(())
+    }
+
     /// Gives the shuffle its ways on.
-    pub(crate) fn fill_probes(&mut self) -> Result<(), DatapathError> {
+    fn fill_probes(&mut self) -> Result<(), DatapathError> {
         for (slot, program) in (0_u32..).zip(PROBES) {
             let name = program.name();
             let loaded = self.xdp(name)?;
@@ -153,7 +175,8 @@ impl Datapath {
     /// most a page less some headroom).
     ///
     /// # Errors
-    /// When the kernel refuses the frame.
+    /// When the program is not loaded (see [`Datapath::load_program`]), or the kernel refuses the
+    /// frame.
     pub fn run(
         &self,
         program: Program,
@@ -175,7 +198,7 @@ impl Datapath {
         let Some(loaded) = self.programs.program(name) else {
             return Err(missing);
         };
-        let result = if matches!(program, Program::Reply | Program::ReplyL3) {
+        let result = if program.is_reply() {
             let loaded: &SchedClassifier = loaded.try_into().map_err(|_| missing)?;
             loaded.test_run(options)
         } else {

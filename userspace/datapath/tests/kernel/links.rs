@@ -350,7 +350,10 @@ fn cut_anywhere_no_link_layer_lets_a_packet_through() {
     if common::skipped() {
         return;
     }
-    let rig = common::rig();
+    let mut rig = common::rig();
+    for program in [Program::OutboundL3, Program::ReplyL3] {
+        rig.datapath.load_program(program).unwrap();
+    }
     let frames = [
         labelled(8, MPLS, &syn(ALLOWED, 1)),
         labelled(1, MPLS, &syn(ALLOWED_V6, 1)),
@@ -424,7 +427,10 @@ fn without_a_link_header_packets_are_judged_and_answered() {
     if common::skipped() {
         return;
     }
-    let rig = common::rig();
+    let mut rig = common::rig();
+    for program in [Program::OutboundL3, Program::ReplyL3] {
+        rig.datapath.load_program(program).unwrap();
+    }
     let bare = |packet: &[u8]| shape(&rig, Program::OutboundL3, packet);
     assert_eq!(bare(&syn(ALLOWED, 60)), PASSED);
     assert_eq!(bare(&syn(ALLOWED_V6, 60)), PASSED);
