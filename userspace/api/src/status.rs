@@ -74,7 +74,7 @@ pub struct Health {
     pub problems: Vec<String>,
 }
 
-/// One inside interface.
+/// One guarded interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InterfaceStatus {
     /// Name.
@@ -85,6 +85,15 @@ pub struct InterfaceStatus {
     pub attached: bool,
     /// `native` or `generic` XDP.
     pub mode: String,
+    /// What its frames begin with, while it is attached: `Ethernet` or `no link header`.
+    #[serde(default)]
+    pub link: String,
+    /// Programs of others on TCX egress that run before ours: name and id.
+    #[serde(default)]
+    pub before: Vec<String>,
+    /// Those that run after ours.
+    #[serde(default)]
+    pub after: Vec<String>,
     /// Why it is not attached, with the remedy.
     pub problem: Option<String>,
 }

@@ -6,23 +6,21 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::path::Path;
 
 use aya::maps::MapError;
-use aya::programs::links::{FdLink, LinkError, PinnedLink};
+use aya::programs::links::FdLink;
 use aya::programs::tc::TcAttachOptions;
-use aya::programs::{
-    LinkOrder, ProgramError, ProgramInfo, TcAttachType, XdpMode as AyaXdpMode, loaded_programs,
-};
+use aya::programs::{LinkOrder, ProgramError, TcAttachType, XdpMode as AyaXdpMode};
 use octroi_abi::name;
 
 use crate::bpffs;
 use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
-use crate::interface::{self, ATTACHED_GENERIC, ATTACHED_NATIVE, LinkKind, RunningXdp};
-use crate::load::{Datapath, remove_if_there};
-use crate::sys;
+use crate::interface::{self, ATTACHED_GENERIC, ATTACHED_NATIVE, LinkKind};
+use crate::links::{is_alive, link_error, open, take_off};
+use crate::load::Datapath;
+use crate::neighbours::{Neighbours, foreign_xdp, neighbours};
 
 /// How XDP runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -81,6 +79,8 @@ pub struct AttachReport {
     pub outbound: Attachment,
     /// Reply program.
     pub reply: Attachment,
+    /// Who else runs on TCX egress.
+    pub neighbours: Neighbours,
 }
 
 impl fmt::Display for AttachReport {
@@ -93,7 +93,15 @@ impl fmt::Display for AttachReport {
             self.mode.name(),
             self.outbound.name(),
             self.reply.name()
-        )
+        )?;
+        let Neighbours { before, after } = &self.neighbours;
+        if !before.is_empty() {
+            write!(f, ", behind {}", before.join(", "))?;
+        }
+        if !after.is_empty() {
+            write!(f, ", before {}", after.join(", "))?;
+        }
+        Ok(())
     }
 }
 
@@ -123,15 +131,16 @@ impl Datapath {
         let outbound = self.attach_outbound(&hooked, mode, &outbound_pin)?;
         let attached = self
             .attach_reply(&hooked, &reply_pin)
-            .and_then(|reply| Ok((reply, mode_of(&hooked)?)));
+            .and_then(|reply| Ok((reply, mode_of(&hooked)?, neighbours(interface)?)));
         match attached {
-            Ok((reply, mode)) => Ok(AttachReport {
+            Ok((reply, mode, neighbours)) => Ok(AttachReport {
                 interface: interface.to_owned(),
                 ifindex,
                 link,
                 mode,
                 outbound,
                 reply,
+                neighbours,
             }),
             Err(error) => {
                 if outbound != Attachment::Replaced {
@@ -175,7 +184,7 @@ impl Datapath {
         }
         let renewed = take_off(pin)?;
         if let Some(running) = interface::running_xdp(ifindex).map_err(failed)? {
-            return Err(foreign(interface, running));
+            return Err(foreign_xdp(interface, running));
         }
         let program = self.xdp(name)?;
         let flags = match mode {
@@ -238,7 +247,7 @@ impl Datapath {
             .attach_with_options(
                 interface,
                 TcAttachType::Egress,
-                TcAttachOptions::TcxOrder(LinkOrder::default()),
+                TcAttachOptions::TcxOrder(LinkOrder::first()),
             )
             .map_err(|error| failed(cause(error)))?;
         let link = program
@@ -282,61 +291,6 @@ const fn programs(link: LinkKind) -> [&'static str; 2] {
     }
 }
 
-/// Whether a pin is there and its link still belongs to this interface.
-fn is_alive(pin: &Path, ifindex: u32) -> Result<bool, DatapathError> {
-    if !pin.exists() {
-        return Ok(false);
-    }
-    Ok(interface_of(pin)? == ifindex)
-}
-
-/// Whether a pinned link still belongs to any interface.
-pub(crate) fn is_standing(pin: &Path) -> Result<bool, DatapathError> {
-    Ok(interface_of(pin)? != 0)
-}
-
-/// Index of a pinned link's interface; 0 when it is gone.
-fn interface_of(pin: &Path) -> Result<u32, DatapathError> {
-    let file = |source| DatapathError::File {
-        operation: "open the pinned link",
-        path: pin.to_owned(),
-        source,
-    };
-    let link = sys::pinned(pin).map_err(file)?;
-    sys::link_ifindex(link.as_fd()).map_err(file)
-}
-
-/// Takes a pinned link off its hook and removes the pin. Detached first: the kernel forgets a link
-/// some time after its last reference is gone.
-pub(crate) fn take_off(pin: &Path) -> Result<bool, DatapathError> {
-    if !pin.exists() {
-        return Ok(false);
-    }
-    match sys::pinned(pin).and_then(|link| sys::detach_link(link.as_fd())) {
-        Ok(()) => {}
-        // The interface is gone: so is the attachment.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOLINK | libc::ENODEV)) => {}
-        Err(source) => {
-            return Err(DatapathError::File {
-                operation: "detach the link",
-                path: pin.to_owned(),
-                source,
-            });
-        }
-    }
-    remove_if_there(pin)
-}
-
-fn open(pin: &Path) -> Result<FdLink, DatapathError> {
-    PinnedLink::from_pin(pin)
-        .map(FdLink::from)
-        .map_err(|error| DatapathError::File {
-            operation: "open the pinned link",
-            path: pin.to_owned(),
-            source: link_error(error),
-        })
-}
-
 const fn attached_code(mode: XdpMode) -> u8 {
     match mode {
         XdpMode::Native => ATTACHED_NATIVE,
@@ -367,7 +321,7 @@ fn refused(hooked: &Hooked<'_>, mode: XdpMode, error: ProgramError) -> DatapathE
     if matches!(code, Some(libc::EBUSY | libc::EEXIST))
         && let Ok(Some(running)) = interface::running_xdp(ifindex)
     {
-        return foreign(interface, running);
+        return foreign_xdp(interface, running);
     }
     if mode == XdpMode::Native {
         let reason = match code {
@@ -386,31 +340,12 @@ fn refused(hooked: &Hooked<'_>, mode: XdpMode, error: ProgramError) -> DatapathE
     hooked.failed(hooked.programs[0], source)
 }
 
-fn foreign(interface: &str, running: RunningXdp) -> DatapathError {
-    let name = loaded_programs()
-        .filter_map(Result::ok)
-        .find(|program| program.id() == running.program_id)
-        .and_then(|program: ProgramInfo| program.name_as_str().map(str::to_owned));
-    DatapathError::ForeignXdp {
-        interface: interface.to_owned(),
-        name: name.unwrap_or_else(|| "?".to_owned()),
-        id: running.program_id,
-    }
-}
-
 /// The system's error inside a program error, if there is one.
 pub(crate) fn cause(error: ProgramError) -> io::Error {
     match error {
         ProgramError::SyscallError(error)
         | ProgramError::MapError(MapError::SyscallError(error)) => error.io_error,
         ProgramError::IOError(error) => error,
-        other => io::Error::other(other),
-    }
-}
-
-pub(crate) fn link_error(error: LinkError) -> io::Error {
-    match error {
-        LinkError::SyscallError(error) => error.io_error,
         other => io::Error::other(other),
     }
 }

@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::attach::take_off;
 use crate::bpffs::{self, entries, file_name, remove_directory, version_of};
 use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
+use crate::links::take_off;
 use crate::load::Datapath;
 use crate::privilege;
 

@@ -18,7 +18,7 @@ use crate::object::object;
 use crate::prefixes::Prefixes;
 use crate::table::{Family, FlowTable};
 use crate::wire::Wire;
-use crate::{DEFAULT_PIN_ROOT, attach, features, privilege, shapes, tables, upgrade};
+use crate::{DEFAULT_PIN_ROOT, features, links, privilege, shapes, tables, upgrade};
 
 /// How to load.
 #[derive(Clone, Debug)]
@@ -288,7 +288,7 @@ fn whole(pins: &Pins) -> Result<(), DatapathError> {
     }
     let mut interfaces = Vec::new();
     for (interface, pin) in pins.pinned_links()? {
-        if attach::is_standing(&pin)? && !interfaces.contains(&interface) {
+        if links::is_standing(&pin)? && !interfaces.contains(&interface) {
             interfaces.push(interface);
         }
     }

@@ -19,10 +19,11 @@ use aya::programs::links::{FdLink, PinnedLink};
 use octroi_abi::flow::{FlowKey, FlowState};
 use octroi_abi::{ABI_VERSION, name};
 
-use crate::attach::{cause, link_error, take_off};
+use crate::attach::cause;
 use crate::bpffs::{self, Pins, entries, file_name, remove_directory};
 use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
+use crate::links::{link_error, take_off};
 use crate::load::{Datapath, remove_if_there};
 use crate::{previous, sys};
 

@@ -1,8 +1,12 @@
 //! The daemon's configuration file: strict, every unknown key is an error.
 
+mod interface;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+
+pub(crate) use self::interface::Interface;
 
 /// Where pins live unless the configuration says otherwise.
 pub(crate) const DEFAULT_PIN_ROOT: &str = "/sys/fs/bpf/octroi";
@@ -14,8 +18,9 @@ pub(crate) const DEFAULT_SOCKET: &str = "/run/octroi/octroi.sock";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
     /// Inside interfaces: where the zones' packets enter the gateway.
-    pub(crate) interfaces: Vec<String>,
-    /// How the XDP program is attached.
+    #[serde(deserialize_with = "interface::list")]
+    pub(crate) interfaces: Vec<Interface>,
+    /// How the XDP program is attached, where an interface does not say it.
     #[serde(default)]
     pub(crate) xdp_mode: XdpMode,
     /// A policy file (relative to the configuration file), or the name of a preset.
@@ -267,11 +272,6 @@ impl Config {
                 message: message.to_owned(),
             })
         };
-        if config.interfaces.is_empty() {
-            return refuse(
-                "`interfaces` is empty: name at least one inside interface, as in interfaces = [\"lan0\"]",
-            );
-        }
         if config.events.rotate_bytes < 4_096 {
             return refuse(
                 "`events.rotate_bytes` is below 4096: one event can be longer than that",

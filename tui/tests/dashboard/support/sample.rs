@@ -87,6 +87,9 @@ pub(crate) fn status(flows: u64, lost: u64) -> api::StatusReport {
             index: Some(3),
             attached: true,
             mode: "native".to_owned(),
+            link: "Ethernet".to_owned(),
+            before: Vec::new(),
+            after: Vec::new(),
             problem: None,
         }],
         policy: api::PolicyStatus {

@@ -50,10 +50,19 @@ fn render(report: &StatusReport) -> String {
     for interface in &report.interfaces {
         let state = match (&interface.problem, interface.attached) {
             (Some(problem), _) => problem.clone(),
-            (None, true) => format!("guarded, XDP {}", interface.mode),
+            (None, true) => format!("guarded, XDP {}, {}", interface.mode, interface.link),
             (None, false) => "not guarded".to_owned(),
         };
         line("interface", format!("{}  {state}", interface.name));
+        for (others, when) in [(&interface.before, "before"), (&interface.after, "after")] {
+            if !others.is_empty() {
+                let others = others.join(", ");
+                line(
+                    "",
+                    format!("{}  on TCX egress {when} ours: {others}", interface.name),
+                );
+            }
+        }
     }
     for taken_over in &report.taken_over {
         line("upgrade", taken_over.clone());

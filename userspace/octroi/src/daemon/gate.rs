@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use nix::unistd::Group;
 use octroi_api::InterfaceStatus;
-use octroi_datapath::{Datapath, EventRing, LoadOptions, SampleRing, XdpMode};
+use octroi_datapath::{Datapath, EventRing, LoadOptions, SampleRing};
 use octroi_events::{Notice, NoticeKind, Origin};
 use octroi_policy::Policy;
 use tokio::sync::{Notify, watch};
@@ -19,10 +19,11 @@ use tracing::info;
 
 use super::atlas::AtlasState;
 use super::engine::Engine;
+use super::guarded::{self, Guarded};
 use super::interfaces;
 use super::taken_over::TakenOver;
 use super::tell::Teller;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::judge::{self, Judge};
 
 /// What all tasks share.
@@ -37,6 +38,8 @@ pub(super) struct Gate {
     pub(super) stop: watch::Sender<bool>,
     /// Told when the atlas is to be updated at once.
     pub(super) update_now: Notify,
+    /// Told when interfaces or addresses may have changed.
+    pub(super) look_now: Notify,
     datapath: RwLock<Datapath>,
     engine: Mutex<Engine>,
     guarded: Mutex<Vec<Guarded>>,
@@ -53,29 +56,18 @@ pub(super) struct Rings {
     pub(super) samples: SampleRing,
 }
 
-/// An inside interface.
-#[derive(Clone, Debug)]
-pub(super) struct Guarded {
-    /// Name.
-    pub(super) name: String,
-    /// Index at the last look, `None` while it does not exist.
-    pub(super) index: Option<u32>,
-    /// How XDP is attached, once it is.
-    pub(super) mode: Option<XdpMode>,
-    /// Why it is not attached.
-    pub(super) problem: Option<String>,
-}
-
 impl Gate {
     /// Raises the gate: opens sinks, atlas and policy, loads or adopts the programs, fills the
     /// tables, and only then attaches, so that no interface is guarded by empty tables. What fails
     /// before the kernel is touched leaves it as it was.
     pub(super) fn raise(config: Config) -> Result<(Self, Rings)> {
-        for name in &config.interfaces {
-            if interfaces::index(name).is_none() {
+        for wanted in &config.interfaces {
+            if !wanted.optional && interfaces::index(&wanted.name).is_none() {
                 bail!(
-                    "there is no interface \"{name}\" in this network namespace: correct \
-                     `interfaces` in the configuration (ip link shows what there is)"
+                    "there is no interface \"{}\" in this network namespace: correct \
+                     `interfaces` in the configuration (ip link shows what there is), or mark it \
+                     `optional = true` if it comes later",
+                    wanted.name
                 );
             }
         }
@@ -115,7 +107,7 @@ impl Gate {
         progress.step("taking over the gate of an older version");
         let taken_over = TakenOver::of(datapath.take_over()?);
         progress.step("attaching");
-        let guarded = attach_all(&mut datapath, &config)?;
+        let guarded = guarded::attach_all(&mut datapath, &config)?;
         progress.done();
         for guarded in &guarded {
             teller.interface(guarded);
@@ -147,6 +139,7 @@ impl Gate {
             atlas: Mutex::new(AtlasState::of(opened)),
             taken_over: Mutex::new(taken_over),
             update_now: Notify::new(),
+            look_now: Notify::new(),
             changing: Mutex::new(()),
         };
         Ok((gate, rings))
@@ -187,24 +180,14 @@ impl Gate {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The inside interfaces.
+    /// The guarded interfaces.
     pub(super) fn guarded(&self) -> MutexGuard<'_, Vec<Guarded>> {
         self.guarded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The inside interfaces as clients see them.
+    /// The guarded interfaces as clients see them.
     pub(super) fn interfaces(&self) -> Vec<InterfaceStatus> {
-        let wanted = xdp_mode(&self.config);
-        self.guarded()
-            .iter()
-            .map(|guarded| InterfaceStatus {
-                name: guarded.name.clone(),
-                index: guarded.index,
-                attached: guarded.mode.is_some() && guarded.problem.is_none(),
-                mode: guarded.mode.unwrap_or(wanted).name().to_owned(),
-                problem: guarded.problem.clone(),
-            })
-            .collect()
+        self.guarded().iter().map(Guarded::status).collect()
     }
 
     /// Takes the programs off every interface, removes the pins and has the daemon stop.
@@ -234,39 +217,6 @@ impl Gate {
     }
 }
 
-/// Attaches every interface of the configuration. When that fails and this start had made the pins,
-/// they are removed again: a failed first start leaves nothing.
-fn attach_all(datapath: &mut Datapath, config: &Config) -> Result<Vec<Guarded>> {
-    let mut all = Vec::new();
-    for name in &config.interfaces {
-        match datapath.attach(name, xdp_mode(config)) {
-            Ok(report) => {
-                info!("{report}");
-                all.push(Guarded {
-                    name: name.clone(),
-                    index: interfaces::index(name),
-                    mode: Some(report.mode),
-                    problem: None,
-                });
-            }
-            Err(error) if is_first(datapath) => {
-                let removed = Datapath::detach(&config.pin_root);
-                let removed = removed.map_or_else(|error| error.to_string(), |r| r.to_string());
-                let nothing_stays = format!("the gate was not raised ({removed})");
-                return Err(anyhow::Error::from(error).context(nothing_stays));
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(all)
-}
-
-/// Whether this start found no gate of any version.
-fn is_first(datapath: &Datapath) -> bool {
-    let report = datapath.load_report();
-    report.adopted_maps == 0 && report.older.is_empty()
-}
-
 /// The group that may read from the socket.
 pub(super) fn socket_group(config: &Config) -> Result<Option<u32>> {
     let Some(name) = &config.socket_group else {
@@ -278,14 +228,6 @@ pub(super) fn socket_group(config: &Config) -> Result<Option<u32>> {
             "`socket_group` names the group \"{name}\", which does not exist: create it (groupadd \
              {name}) or change the configuration"
         ),
-    }
-}
-
-/// The XDP mode that the configuration asks for.
-pub(super) fn xdp_mode(config: &Config) -> XdpMode {
-    match config.xdp_mode {
-        config::XdpMode::Native => XdpMode::Native,
-        config::XdpMode::Generic => XdpMode::Generic,
     }
 }
 

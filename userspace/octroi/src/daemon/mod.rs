@@ -9,7 +9,9 @@ mod calendar;
 mod clock;
 mod engine;
 mod gate;
+mod guarded;
 mod interfaces;
+mod link_events;
 mod past;
 mod reason;
 mod registry;
@@ -65,6 +67,7 @@ async fn serve(config: Config) -> Result<ExitCode> {
         .name("octroi-rings".to_owned())
         .spawn(move || rings::drain(&drained, rings))
         .context("cannot start the thread that drains the kernel's rings")?;
+    let listening = link_events::listen(&gate)?;
     let tasks = [
         tokio::spawn(timers::sweep(Arc::clone(&gate))),
         tokio::spawn(timers::statistics(Arc::clone(&gate))),
@@ -84,6 +87,9 @@ async fn serve(config: Config) -> Result<ExitCode> {
     }
     if draining.join().is_err() {
         warn!("the thread that drained the kernel's rings ended badly");
+    }
+    if listening.join().is_err() {
+        warn!("the thread that listened for interfaces ended badly");
     }
     if let Err(error) = serving.await {
         warn!("the server ended badly: {error}");

@@ -17,7 +17,7 @@ use tracing::warn;
 
 use super::alert_log::AlertLog;
 use super::clock::Clock;
-use super::gate::Guarded;
+use super::guarded::Guarded;
 use super::reason::{Reasons, conversation, end_reason};
 use super::registry::{End, LiveFlow};
 use super::rows;
@@ -69,7 +69,7 @@ impl Teller {
     /// Notes the index of an interface, so that events can name it.
     pub(super) fn interface(&mut self, guarded: &Guarded) {
         if let Some(index) = guarded.index {
-            self.interfaces.insert(index, guarded.name.as_str().into());
+            self.interfaces.insert(index, guarded.name().into());
         }
     }
 

@@ -9,8 +9,8 @@ use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
 use super::clock::Clock;
-use super::gate::{Gate, Guarded, xdp_mode};
-use super::{interfaces as own, report};
+use super::gate::Gate;
+use super::{guarded, interfaces as own, report};
 use crate::judge;
 
 /// Least time between two sweeps.
@@ -94,6 +94,7 @@ pub(super) async fn interfaces(gate: Arc<Gate>) {
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
+            () = gate.look_now.notified() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
         if !gate.datapath().is_pinned() {
@@ -103,7 +104,7 @@ pub(super) async fn interfaces(gate: Arc<Gate>) {
         let looked = Arc::clone(&gate);
         let known = addresses.clone();
         let look = tokio::task::spawn_blocking(move || {
-            attach_returned(&looked);
+            guarded::look(&looked);
             let now = own::own_addresses()?;
             if now != known {
                 let list: Vec<_> = now.iter().copied().collect();
@@ -127,71 +128,4 @@ fn taken_down(gate: &Gate) {
     let notice = Notice::new(Timestamp::now(), NoticeKind::Detached, message);
     gate.engine().teller.notice(notice);
     gate.stop.send_replace(true);
-}
-
-/// Notices interfaces that vanished, and attaches to those that came back.
-fn attach_returned(gate: &Gate) {
-    let known = gate.guarded().clone();
-    for guarded in known {
-        let index = own::index(&guarded.name);
-        if index == guarded.index && guarded.problem.is_none() {
-            continue;
-        }
-        let now = match index {
-            None if guarded.index.is_none() => continue,
-            None => lost(gate, guarded),
-            Some(index) => returned(gate, guarded, index),
-        };
-        if let Some(slot) = gate.guarded().iter_mut().find(|slot| slot.name == now.name) {
-            *slot = now;
-        }
-    }
-}
-
-fn lost(gate: &Gate, mut guarded: Guarded) -> Guarded {
-    let message = format!(
-        "interface {} vanished; it is guarded again when it returns",
-        guarded.name
-    );
-    warn!("{message}");
-    guarded.index = None;
-    guarded.mode = None;
-    guarded.problem = Some("the interface does not exist (waiting for its return)".to_owned());
-    gate.engine().teller.notice(Notice::new(
-        Timestamp::now(),
-        NoticeKind::InterfaceLost,
-        message,
-    ));
-    guarded
-}
-
-fn returned(gate: &Gate, mut guarded: Guarded, index: u32) -> Guarded {
-    let attached = gate
-        .datapath_mut()
-        .attach(&guarded.name, xdp_mode(&gate.config));
-    guarded.index = Some(index);
-    match attached {
-        Ok(report) => {
-            info!("{report}");
-            guarded.mode = Some(report.mode);
-            guarded.problem = None;
-            let notice = Notice::new(
-                Timestamp::now(),
-                NoticeKind::InterfaceAttached,
-                report.to_string(),
-            );
-            let mut engine = gate.engine();
-            engine.teller.interface(&guarded);
-            engine.teller.notice(notice);
-        }
-        Err(error) => {
-            let problem = error.to_string();
-            if guarded.problem.as_deref() != Some(problem.as_str()) {
-                error!("interface {} is NOT guarded: {problem}", guarded.name);
-            }
-            guarded.mode = None;
-            guarded.problem = Some(problem);
-        }
-    }
-    guarded
 }
