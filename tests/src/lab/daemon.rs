@@ -62,12 +62,12 @@ impl Files {
         }
     }
 
-    fn config_text(&self) -> String {
+    fn config_text(&self, interfaces: &str) -> String {
         let mut text = String::new();
         let quoted = |path: &Path| toml::Value::from(path.display().to_string()).to_string();
         let _ = write!(
             text,
-            "interfaces = [\"{INSIDE}\"]\nxdp_mode = \"native\"\n\
+            "interfaces = {interfaces}\nxdp_mode = \"native\"\n\
              policy = {}\npin_root = {}\nsocket = {}\n\n\
              [events]\neve = {}\nrotate_bytes = 104857600\nstdout = false\n\n\
              [names]\nenforce = true\n",
@@ -99,6 +99,17 @@ impl Daemon {
         Self::launch(lab, tables)
     }
 
+    /// Starts the daemon under a policy on interfaces of its own choice: the value of `interfaces`
+    /// in its configuration.
+    ///
+    /// # Errors
+    /// See [`Daemon::start`].
+    pub fn start_on(lab: &Lab, policy: &str, interfaces: &str) -> Result<Self> {
+        let files = Files::of(lab);
+        super::write(&files.policy, policy)?;
+        Self::launch_on(lab, interfaces, "")
+    }
+
     /// Starts the daemon with the files that are there: after a crash, or an upgrade.
     ///
     /// # Errors
@@ -108,8 +119,12 @@ impl Daemon {
     }
 
     fn launch(lab: &Lab, tables: &str) -> Result<Self> {
+        Self::launch_on(lab, &format!("[\"{INSIDE}\"]"), tables)
+    }
+
+    fn launch_on(lab: &Lab, interfaces: &str, tables: &str) -> Result<Self> {
         let files = Files::of(lab);
-        let config = format!("{}\n{tables}", files.config_text());
+        let config = format!("{}\n{tables}", files.config_text(interfaces));
         super::write(&files.config, &config)?;
         let log = File::options()
             .create(true)

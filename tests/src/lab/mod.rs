@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod error;
 pub mod namespace;
 mod pass;
+pub mod places;
 pub mod topology;
 pub mod traces;
 pub mod world;

@@ -49,8 +49,8 @@ pub const ZONES: [Zone; 2] = [
 ];
 
 /// The link between gateway and Internet (RFC 2544 and RFC 4193 addresses): gateway, Internet.
-const TRANSIT_V4: (&str, &str) = ("198.18.0.1", "198.18.0.2");
-const TRANSIT_V6: (&str, &str) = ("fd00:ffff::1", "fd00:ffff::2");
+pub(super) const TRANSIT_V4: (&str, &str) = ("198.18.0.1", "198.18.0.2");
+pub(super) const TRANSIT_V6: (&str, &str) = ("fd00:ffff::1", "fd00:ffff::2");
 
 /// The names of a lab's namespaces, all beginning with `octroi-<id>-`.
 #[derive(Clone, Debug)]

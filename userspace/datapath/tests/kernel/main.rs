@@ -9,6 +9,7 @@ mod common;
 mod equivalence;
 mod faults;
 mod links;
+mod neighbours;
 mod network;
 mod obstacles;
 mod rejects;

@@ -51,7 +51,7 @@ fn render(report: &StatusReport) -> String {
         let state = match (&interface.problem, interface.attached) {
             (Some(problem), _) => problem.clone(),
             (None, true) => format!("guarded, XDP {}, {}", interface.mode, interface.link),
-            (None, false) => "not guarded".to_owned(),
+            (None, false) => "not there; guarded when it comes".to_owned(),
         };
         line("interface", format!("{}  {state}", interface.name));
         for (others, when) in [(&interface.before, "before"), (&interface.after, "after")] {

@@ -38,7 +38,7 @@ impl Guarded {
             },
             index: None,
             report: None,
-            problem: Some(ABSENT.to_owned()),
+            problem: absence(wanted),
             suspect: false,
         }
     }
@@ -80,6 +80,11 @@ impl Guarded {
         self.suspect = false;
         Ok(())
     }
+}
+
+/// What is wrong when an interface is not there: nothing, if it may be absent.
+fn absence(wanted: &Interface) -> Option<String> {
+    (!wanted.optional).then(|| ABSENT.to_owned())
 }
 
 /// Attaches every interface of the configuration that is there. When that fails and this start had
@@ -129,7 +134,7 @@ pub(super) fn look(gate: &Gate) {
         match index {
             None if guarded.index.is_none() => continue,
             None => lost(gate, &mut guarded),
-            Some(index) if guarded.index == Some(index) && guarded.problem.is_none() => {
+            Some(index) if guarded.index == Some(index) && guarded.report.is_some() => {
                 if !is_taken_off(gate, &mut guarded, index) {
                     continue;
                 }
@@ -176,7 +181,7 @@ fn lost(gate: &Gate, guarded: &mut Guarded) {
     warn!("{message}");
     guarded.index = None;
     guarded.report = None;
-    guarded.problem = Some(ABSENT.to_owned());
+    guarded.problem = absence(&guarded.wanted);
     gate.tell(NoticeKind::InterfaceLost, message);
 }
 
