@@ -17,10 +17,12 @@ impl Datapath {
     /// # Errors
     /// When the pins cannot be listed.
     pub fn attached(&self) -> Result<Vec<String>, DatapathError> {
-        let mut names: Vec<String> = entries(&self.pins.version().join("links"))?
-            .iter()
-            .map(|path| bpffs::unescaped(&file_name(path)))
-            .collect();
+        let mut names = Vec::new();
+        for directory in entries(&self.pins.version().join("links"))? {
+            if !entries(&directory)?.is_empty() {
+                names.push(bpffs::unescaped(&file_name(&directory)));
+            }
+        }
         names.sort();
         Ok(names)
     }
