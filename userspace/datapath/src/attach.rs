@@ -110,8 +110,8 @@ impl Datapath {
     /// links, or replaces the programs of links that are pinned already.
     ///
     /// # Errors
-    /// When there is no such interface or one of a kind that is not parsed, when another XDP program is there, or when native
-    /// XDP was asked for and is not possible. What was attached by this call is taken off again.
+    /// When there is no such interface or one of a kind that is not parsed, when another XDP program
+    /// is there, or when native XDP was asked for and is not possible. What was attached by this call is taken off again.
     pub fn attach(
         &mut self,
         interface: &str,
