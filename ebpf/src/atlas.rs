@@ -16,12 +16,18 @@ pub fn class_of(half: u8, address: &[u8; 16], family: u8) -> Option<ClassId> {
     let base = half as u32 * NODES;
     if family == 4 {
         let [_, _, _, _, _, _, _, _, _, _, _, _, a, b, c, d] = *address;
-        let bits = (u32::from_be_bytes([a, b, c, d]) as u64) << 32;
-        walk::<V4_DEPTH>(base, base + V4_ROOT, bits, 0)
+        class_of_v4(half, u32::from_be_bytes([a, b, c, d]))
     } else {
         let [high, low] = crate::packet::words(address);
         walk::<V6_DEPTH>(base, base + V6_ROOT, u64::from_be(high), u64::from_be(low))
     }
+}
+
+/// The class of an IPv4 address in host byte order.
+#[inline(always)]
+pub fn class_of_v4(half: u8, address: u32) -> Option<ClassId> {
+    let base = half as u32 * NODES;
+    walk::<V4_DEPTH>(base, base + V4_ROOT, (address as u64) << 32, 0)
 }
 
 /// Follows `bits`, then `rest`, highest first, from the root of a family down.

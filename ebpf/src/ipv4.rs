@@ -3,10 +3,10 @@
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::Direction;
 
+use crate::fragment::Piece;
 use crate::frame::{Frame, header};
 use crate::packet::{Packet, fragment, mapped};
 use crate::transport::{self, Part};
-use crate::fragment as fragments;
 
 const HEADER_BYTES: u32 = 20;
 const MAX_BYTES: u32 = 65_535;
@@ -91,14 +91,23 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet) {
     if header_bytes + offset_bytes + part.bytes > MAX_BYTES {
         return packet.give_up(Opaque::Malformed);
     }
-    let identification = u16::from_be(ip.identification) as u32;
+    let piece = Piece {
+        identification: u16::from_be(ip.identification) as u32,
+        protocol: ip.protocol,
+        offset_bytes,
+        bytes: part.bytes,
+        more: u8::from(more),
+        reserved: 0,
+    };
+    if !piece.is_sound() {
+        return packet.give_up(Opaque::Malformed);
+    }
+    packet.piece = piece;
     if offset_bytes == 0 {
         packet.fragment = fragment::FIRST;
         transport::parse(frame, direction, packet, &part);
-        fragments::remember(direction, packet, identification, ip.protocol, packet.header_end(&part));
     } else {
         packet.fragment = fragment::LATER;
-        fragments::follow(direction, packet, identification, ip.protocol, offset_bytes);
     }
 }
 

@@ -3,7 +3,7 @@
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::Direction;
 
-use crate::fragment as fragments;
+use crate::fragment::Piece;
 use crate::frame::{Frame, header};
 use crate::packet::{Address, Packet, fragment};
 use crate::transport::{self, Part};
@@ -62,6 +62,7 @@ struct Walk {
     fragment: u8,
     fragment_protocol: u8,
     source_routed: bool,
+    more: bool,
     offset: u32,
     /// First byte behind the fragment header, when there is one.
     fragmentable: u32,
@@ -102,6 +103,7 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet) {
         fragment: fragment::WHOLE,
         fragment_protocol: 0,
         source_routed: false,
+        more: false,
         offset: network + HEADER_BYTES,
         fragmentable: 0,
         fragment_offset: 0,
@@ -126,29 +128,23 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet) {
         bytes: end - walk.offset,
         protocol: walk.next_header,
     };
-    if walk.fragment == fragment::LATER {
-        if walk.fragment_offset + part.bytes > MAX_BYTES {
-            return packet.give_up(Opaque::Malformed);
-        }
-        return fragments::follow(
-            direction,
-            packet,
-            walk.identification,
-            walk.fragment_protocol,
-            walk.fragment_offset,
-        );
+    if walk.fragment == fragment::WHOLE {
+        return transport::parse(frame, direction, packet, &part);
     }
-    transport::parse(frame, direction, packet, &part);
+    let piece = Piece {
+        identification: walk.identification,
+        protocol: walk.fragment_protocol,
+        offset_bytes: walk.fragment_offset,
+        bytes: end - walk.fragmentable,
+        more: u8::from(walk.more),
+        reserved: 0,
+    };
+    if walk.fragment_offset + piece.bytes > MAX_BYTES || !piece.is_sound() {
+        return packet.give_up(Opaque::Malformed);
+    }
+    packet.piece = piece;
     if walk.fragment == fragment::FIRST {
-        let chain = part.offset - walk.fragmentable;
-        let header_end = chain + packet.header_end(&part);
-        fragments::remember(
-            direction,
-            packet,
-            walk.identification,
-            walk.fragment_protocol,
-            header_end,
-        );
+        transport::parse(frame, direction, packet, &part);
     }
 }
 
@@ -200,12 +196,13 @@ fn extensions<F: Frame>(frame: &F, walk: &mut Walk, end: u32) -> Opaque {
             walk.fragment_protocol = found.next_header;
             walk.identification = u32::from_be(found.identification);
             walk.fragment_offset = (offset_and_more & 0xfff8) as u32;
+            walk.more = offset_and_more & 1 != 0;
             if walk.fragment_offset > 0 {
                 walk.fragment = fragment::LATER;
                 return Opaque::None;
             }
             // Without more fragments: an atomic fragment, a whole packet (RFC 6946).
-            if offset_and_more & 1 != 0 {
+            if walk.more {
                 walk.fragment = fragment::FIRST;
             }
             continue;

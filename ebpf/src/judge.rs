@@ -7,12 +7,14 @@ use octroi_abi::rules::{
     self, RULE_NONE, RULE_SETS as RULE_SET_ROWS, RULES_PER_SET, RuleEntry, RuleSet,
     VERDICT_ROWS, VERDICT_SLOTS,
 };
+use octroi_abi::transition::{self, Transition};
 use octroi_abi::verdict::Verdict;
 
 use octroi_abi::table::{Account, Decided};
 
 use crate::{account, atlas, table};
-use crate::maps::{MARKS, OPAQUE, RULE_SETS, VERDICTS, ZONES, prefix_key};
+use crate::maps::{MARKS, NAT64, OPAQUE, RULE_SETS, VERDICTS, ZONES, prefix_key};
+use crate::packet::{mapped, octets, words};
 
 /// Rows of `VERDICTS` of one zone.
 const ROWS_PER_ZONE: u32 = VERDICT_ROWS / MAX_ZONES;
@@ -83,7 +85,12 @@ pub fn flow(key: &FlowKey, opaque: u8, active: u64, decision: &mut Decision) -> 
     if zone >= MAX_ZONES {
         return Err(Broken);
     }
-    let class = atlas::class_of(active.atlas_half, &key.outside, key.family).ok_or(Broken)?;
+    let inner = embedded(key, half);
+    let class = match inner {
+        Some((address, _)) => atlas::class_of_v4(active.atlas_half, address),
+        None => atlas::class_of(active.atlas_half, &key.outside, key.family),
+    };
+    let class = class.ok_or(Broken)?;
     decision.zone = zone as u8;
     decision.class = class;
 
@@ -94,7 +101,7 @@ pub fn flow(key: &FlowKey, opaque: u8, active: u64, decision: &mut Decision) -> 
     }
     let set = RULE_SETS.get(half as u32 * RULE_SET_ROWS + number).ok_or(Broken)?;
     let marks = if set.flags & rules::MARKS_MATTER != 0 {
-        MARKS.get(&prefix_key(half, key.outside)).copied().unwrap_or(0)
+        marks_of(key, half, inner)
     } else {
         0
     };
@@ -103,6 +110,33 @@ pub fn flow(key: &FlowKey, opaque: u8, active: u64, decision: &mut Decision) -> 
         return Ok(());
     }
     stricter(half, opaque, decision)
+}
+
+/// The IPv4 address that a destination is judged by, when it is a transition address
+/// (`octroi_abi::transition`).
+#[inline(always)]
+fn embedded(key: &FlowKey, half: u8) -> Option<(u32, Transition)> {
+    if key.family != 6 {
+        return None;
+    }
+    let [high, low] = words(&key.outside);
+    let configured = NAT64.get(&prefix_key(half, key.outside)).copied().unwrap_or(0);
+    transition::judged_by(u64::from_be(high), u64::from_be(low), configured)
+}
+
+/// Which conditions on the address hold for a destination.
+#[inline(always)]
+fn marks_of(key: &FlowKey, half: u8, inner: Option<(u32, Transition)>) -> u64 {
+    let Some(outer) = MARKS.get(&prefix_key(half, key.outside)) else {
+        return 0;
+    };
+    let Some((address, via)) = inner else {
+        return outer.holds;
+    };
+    match MARKS.get(&prefix_key(half, octets(mapped(address.to_be())))) {
+        Some(inner) => outer.through(inner, via),
+        None => 0,
+    }
 }
 
 /// Judges a packet of which not even the addresses are known.

@@ -6,8 +6,9 @@
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::Direction;
 
+use crate::fragment as fragments;
 use crate::frame::{Frame, header};
-use crate::packet::Packet;
+use crate::packet::{Packet, fragment};
 use crate::{ipv4, ipv6};
 
 /// Length of an Ethernet header.
@@ -96,6 +97,9 @@ pub fn parse<F: Frame>(frame: &F, link: Link, direction: Direction, packet: &mut
         Behind::Ipv6 => ipv6::parse(frame, direction, packet),
         Behind::Control => packet.link_control = 1,
         Behind::Opaque(kind) => packet.give_up(kind),
+    }
+    if packet.fragment != fragment::WHOLE {
+        fragments::resolve(direction, packet);
     }
 }
 

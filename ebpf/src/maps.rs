@@ -11,12 +11,13 @@ use octroi_abi::control::{
 use octroi_abi::event::{
     EVENTS_RING_BYTES, SAMPLE_BYTES, SAMPLES_RING_BYTES, SampleHeader,
 };
-use octroi_abi::flow::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
+use octroi_abi::fragment::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome;
 use octroi_abi::rules::{
     RULE_SETS as RULE_SETS_ROWS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS,
 };
+use octroi_abi::transition::{Marks, NAT64_ENTRIES};
 
 use octroi_abi::table::{Account, BUCKET_SLOTS, BucketV4, BucketV6, V4_SLOTS, V6_SLOTS};
 
@@ -40,7 +41,7 @@ pub static ATLAS: Array<Node, { 2 * NODES as usize }, MMAPABLE> = Array::new();
 #[btf_map]
 pub static ZONES: LpmTrie<PrefixKey, u32, { ZONES_ENTRIES as usize }> = LpmTrie::new();
 #[btf_map]
-pub static MARKS: LpmTrie<PrefixKey, u64, { MARKS_ENTRIES as usize }> = LpmTrie::new();
+pub static MARKS: LpmTrie<PrefixKey, Marks, { MARKS_ENTRIES as usize }> = LpmTrie::new();
 #[btf_map]
 pub static VERDICTS: Array<Row, { 2 * VERDICT_ROWS as usize }> = Array::new();
 #[btf_map]
@@ -50,6 +51,9 @@ pub static OPAQUE: Array<RuleEntry, { 2 * Opaque::COUNT as usize }> = Array::new
 #[btf_map]
 pub static GATEWAY_ADDRESSES: HashMap<[u64; 2], u32, { GATEWAY_ADDRESSES_ENTRIES as usize }> =
     HashMap::new();
+
+#[btf_map]
+pub static NAT64: LpmTrie<PrefixKey, u32, { NAT64_ENTRIES as usize }> = LpmTrie::new();
 
 #[btf_map]
 pub static FLOWS_V4: Array<BucketV4, { V4_SLOTS as usize / BUCKET_SLOTS }, MMAPABLE> =
@@ -89,6 +93,8 @@ pub struct Scratch {
     pub decided: u64,
     /// Where its flow is kept.
     pub search: Search,
+    /// The datagram that begins with it, when it is a first fragment. The bitmap stays empty.
+    pub datagram: FragmentState,
     /// Its payload, when it is copied out.
     pub sample: Sample,
 }

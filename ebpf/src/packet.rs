@@ -6,6 +6,8 @@ use octroi_abi::flow::FlowKey;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::Direction;
 
+use crate::fragment::Piece;
+
 /// IP protocol numbers that are told apart (IANA "Protocol Numbers").
 pub mod protocol {
     pub const ICMP: u8 = 1;
@@ -82,6 +84,8 @@ pub struct Packet {
     pub icmp_code: u8,
     /// 1: the link's own traffic that is not IP, and not opaque (ARP, PPPoE discovery, ...).
     pub link_control: u8,
+    /// The fragment that it is, when it is one.
+    pub piece: Piece,
     /// Bytes that a PPPoE header gives to the IP packet; 0: none does.
     pub room: u16,
     /// Where that header begins; 0: there is none.
@@ -205,6 +209,13 @@ pub fn flow_key(
     // SAFETY: `FlowKey` is repr(C): two addresses, two ports, two codes and two zero bytes, in
     // this order, with an alignment of 8 and without padding.
     unsafe { transmute([inside[0], inside[1], outside[0], outside[1], last]) }
+}
+
+/// The bytes of an address of two words.
+#[inline(always)]
+pub fn octets(address: Address) -> [u8; 16] {
+    // SAFETY: both are 16 plain bytes.
+    unsafe { transmute(address) }
 }
 
 /// The two words of an address of a key.

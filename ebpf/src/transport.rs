@@ -74,21 +74,6 @@ pub fn parse<F: Frame>(frame: &F, direction: Direction, packet: &mut Packet, par
     }
 }
 
-/// What a flow of a protocol is: the ones whose ports or identifier can be read are not opaque.
-#[inline(always)]
-pub fn of_flow(number: u8, family: u8) -> Opaque {
-    match number {
-        protocol::TCP
-        | protocol::UDP
-        | protocol::UDP_LITE
-        | protocol::SCTP
-        | protocol::DCCP => Opaque::None,
-        protocol::ICMP if family == 4 => Opaque::None,
-        protocol::ICMPV6 if family == 6 => Opaque::None,
-        other => tunnel::of_protocol(other),
-    }
-}
-
 /// A header that is not there in full: in a first fragment that is a trick (RFC 1858 section 3).
 #[inline(always)]
 fn short(packet: &Packet) -> Opaque {
@@ -229,16 +214,4 @@ fn segments<F: Frame>(frame: &F, packet: &mut Packet) {
     let header_bytes = packet.payload - packet.network;
     packet.segments = count;
     packet.ip_bytes += (count - 1) as u64 * header_bytes as u64;
-}
-
-impl Packet {
-    /// Bytes that the transport header takes behind `part.offset`.
-    #[inline(always)]
-    pub fn header_end(&self, part: &Part) -> u32 {
-        if self.payload == 0 {
-            0
-        } else {
-            self.payload - part.offset
-        }
-    }
 }

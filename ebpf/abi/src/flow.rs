@@ -66,39 +66,3 @@ pub const ENFORCED: u8 = 1;
 pub const NAMED: u8 = 2;
 /// A name can change the verdict (see `rules::NAMES_MATTER`).
 pub const NAMES_MATTER: u8 = 4;
-
-/// Key of the fragment table: what fragments of one datagram share (RFC 791, RFC 8200 4.5).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[repr(C, align(8))]
-pub struct FragmentKey {
-    /// Source address, as in [`FlowKey`].
-    pub source: [u8; 16],
-    /// Destination address.
-    pub destination: [u8; 16],
-    /// IPv4 identification (16 bits) or IPv6 fragment identification, host byte order.
-    pub identification: u32,
-    /// Protocol in the header (IPv4) or fragment header (IPv6).
-    pub protocol: u8,
-    /// 4 or 6.
-    pub family: u8,
-    /// [`crate::outcome::Direction`] code.
-    pub direction: u8,
-    /// Zero.
-    pub reserved: u8,
-}
-
-/// What the fragment table keeps of a datagram.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[repr(C)]
-pub struct FragmentState {
-    /// The flow of the first fragment, to which the later ones belong.
-    pub key: FlowKey,
-    /// Bytes of the reassembled payload that the first fragment's headers take; a later fragment
-    /// that begins before this end would rewrite them (RFC 3128, RFC 5722).
-    pub header_end: u32,
-    /// Zero.
-    pub reserved: u32,
-}
-
-/// Datagrams in fragments kept.
-pub const FRAGMENTS_ENTRIES: u32 = 16_384;

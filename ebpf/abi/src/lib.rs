@@ -13,11 +13,13 @@ pub mod atlas;
 pub mod control;
 pub mod event;
 pub mod flow;
+pub mod fragment;
 pub mod opaque;
 pub mod outcome;
 pub mod probe;
 pub mod rules;
 pub mod table;
+pub mod transition;
 pub mod tunnel;
 pub mod verdict;
 
@@ -58,7 +60,7 @@ pub mod name {
     pub const ATLAS: &str = "ATLAS";
     /// `LpmTrie<PrefixKey, u32>`: source prefix to zone number.
     pub const ZONES: &str = "ZONES";
-    /// `LpmTrie<PrefixKey, u64>`: destination prefix to the set of marks that hold for it.
+    /// `LpmTrie<PrefixKey, Marks>`: destination prefix to [`crate::transition::Marks`].
     pub const MARKS: &str = "MARKS";
     /// `Array<[u16; 256]>`: see [`crate::rules`].
     pub const VERDICTS: &str = "VERDICTS";
@@ -72,6 +74,8 @@ pub mod name {
     pub const FLOWS_V4: &str = "FLOWS_V4";
     /// `Array<BucketV6>`: IPv6 flows.
     pub const FLOWS_V6: &str = "FLOWS_V6";
+    /// `LpmTrie<PrefixKey, u32>`: NAT64 prefixes that the policy names, to their length.
+    pub const NAT64: &str = "NAT64";
     /// `LruHash<FragmentKey, FragmentState>`: where the later fragments of a datagram belong.
     pub const FRAGMENTS: &str = "FRAGMENTS";
     /// `RingBuf` of [`crate::event::FlowEvent`].

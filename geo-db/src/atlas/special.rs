@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::civil::{Date, date};
+use octroi_abi::transition::well_known;
 
 use super::prefix::PrefixSet;
 use super::range::Address;
@@ -283,16 +284,11 @@ pub fn embedded_v4(address: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(address) = address else {
         return None;
     };
-    let segments = address.segments();
-    let join = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match segments {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0xffff, high, low] => {
-            Some(join(high, low))
-        }
-        [0x2002, high, low, ..] => Some(join(high, low)),
-        [0x2001, 0, _, _, _, _, high, low] => Some(join(!high, !low)),
-        _ => None,
-    }
+    let [high, low] = [0, 64].map(|shift| {
+        let half = (u128::from(address) << shift) >> 64;
+        u64::try_from(half).unwrap_or_default()
+    });
+    well_known(high, low).map(|(address, _)| address.into())
 }
 
 #[cfg(test)]

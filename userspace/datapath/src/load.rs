@@ -10,6 +10,7 @@ use aya::{Ebpf, EbpfLoader};
 use octroi_abi::control::Control;
 use octroi_abi::name;
 use octroi_abi::table::{BUCKET_SLOTS, MAX_SLOTS, MIN_SLOTS, V4_SLOTS, V6_SLOTS};
+use octroi_abi::transition::Marks;
 
 use crate::bpffs::Pins;
 use crate::error::DatapathError;
@@ -89,7 +90,8 @@ pub struct Datapath {
     pub(crate) control: Array<MapData, Wire<Control>>,
     pub(crate) atlas: MapData,
     pub(crate) zones: Prefixes<u32>,
-    pub(crate) marks: Prefixes<u64>,
+    pub(crate) marks: Prefixes<Wire<Marks>>,
+    pub(crate) nat64: Prefixes<u32>,
     pub(crate) verdicts: MapData,
     pub(crate) rule_sets: MapData,
     pub(crate) opaque: MapData,
@@ -161,6 +163,10 @@ impl Datapath {
             marks: Prefixes::new(
                 name::MARKS,
                 typed(&mut ebpf, name::MARKS, LpmTrie::try_from)?,
+            ),
+            nat64: Prefixes::new(
+                name::NAT64,
+                typed(&mut ebpf, name::NAT64, LpmTrie::try_from)?,
             ),
             verdicts: data(&mut ebpf, name::VERDICTS)?,
             rule_sets: data(&mut ebpf, name::RULE_SETS)?,

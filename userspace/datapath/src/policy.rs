@@ -7,12 +7,14 @@ use octroi_abi::control::{MARKS_ENTRIES, MAX_ZONES, ZONES_ENTRIES};
 use octroi_abi::name;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{MARKS_MATTER, RULE_SETS, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
+use octroi_abi::transition::{Marks, NAT64_ENTRIES};
 use octroi_policy::Tables;
 
 use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
 use crate::load::Datapath;
 use crate::sys;
+use crate::wire::Wire;
 
 const ROWS_PER_ZONE: u32 = VERDICT_ROWS / MAX_ZONES;
 
@@ -25,7 +27,8 @@ impl Datapath {
             result.map_err(|source| DatapathError::map_call("fill", map, source))
         };
         self.zones.fill(half, &zones(tables))?;
-        self.marks.fill(half, &tables.marks)?;
+        self.marks.fill(half, &marks(tables))?;
+        self.nat64.fill(half, &nat64(tables))?;
         fault::at(FaultPoint::PolicyPrefixes)?;
         write(
             name::RULE_SETS,
@@ -60,6 +63,20 @@ fn zones(tables: &Tables) -> Vec<(ipnet::IpNet, u32)> {
         .collect()
 }
 
+fn marks(tables: &Tables) -> Vec<(ipnet::IpNet, Wire<Marks>)> {
+    let marks = tables.marks.iter();
+    marks
+        .map(|&(prefix, marks)| (prefix, Wire(marks)))
+        .collect()
+}
+
+fn nat64(tables: &Tables) -> Vec<(ipnet::IpNet, u32)> {
+    let prefixes = tables.nat64.iter();
+    prefixes
+        .map(|&prefix| (prefix.into(), u32::from(prefix.prefix_len())))
+        .collect()
+}
+
 /// Whether everything fits, before anything is written.
 fn check(tables: &Tables) -> Result<(), DatapathError> {
     let reason = problem(tables);
@@ -78,6 +95,7 @@ fn problem(tables: &Tables) -> Option<String> {
     // Both halves share a trie.
     room("zone prefixes", tables.zones.len(), ZONES_ENTRIES / 2)
         .or_else(|| room("marked prefixes", tables.marks.len(), MARKS_ENTRIES / 2))
+        .or_else(|| room("NAT64 prefixes", tables.nat64.len(), NAT64_ENTRIES / 2))
         .or_else(|| room("rule sets", tables.rule_sets.len(), RULE_SETS))
         .or_else(|| room("zones", tables.verdicts.len(), MAX_ZONES))
         .or_else(|| {
@@ -143,6 +161,7 @@ mod tests {
         Tables {
             zones: vec![("10.0.0.0/8".parse().unwrap(), 1)],
             marks: Vec::new(),
+            nat64: Vec::new(),
             rule_sets: vec![set; 3],
             verdicts: vec![vec![2], (0..300).map(|class| class % 3).collect()],
             opaque: [RuleEntry::default(); Opaque::COUNT as usize],

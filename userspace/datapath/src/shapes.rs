@@ -10,10 +10,11 @@ use octroi_abi::control::{
     Control, GATEWAY_ADDRESSES_ENTRIES, MARKS_ENTRIES, PrefixKey, ZONES_ENTRIES,
 };
 use octroi_abi::event::{EVENTS_RING_BYTES, SAMPLES_RING_BYTES};
-use octroi_abi::flow::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
+use octroi_abi::fragment::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{RULE_SETS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
 use octroi_abi::table::{BUCKET_SLOTS, BucketV4, BucketV6, MAX_SLOTS, MIN_SLOTS};
+use octroi_abi::transition::{Marks, NAT64_ENTRIES};
 use octroi_abi::{atlas, name, outcome};
 
 use crate::error::{DatapathError, io_error};
@@ -72,11 +73,12 @@ const PREFIX_KEY_BYTES: usize = PREFIX_LENGTH_BYTES + size_of::<PrefixKey>();
 
 /// Every pinned map.
 #[rustfmt::skip]
-pub(crate) const PINNED: [Shape; 14] = [
+pub(crate) const PINNED: [Shape; 15] = [
     shape(name::CONTROL, MapType::Array, 4, size_of::<Control>(), 1),
     shared(name::ATLAS, size_of::<atlas::Node>(), 2 * atlas::NODES),
     shape(name::ZONES, MapType::LpmTrie, PREFIX_KEY_BYTES, 4, ZONES_ENTRIES),
-    shape(name::MARKS, MapType::LpmTrie, PREFIX_KEY_BYTES, 8, MARKS_ENTRIES),
+    shape(name::MARKS, MapType::LpmTrie, PREFIX_KEY_BYTES, size_of::<Marks>(), MARKS_ENTRIES),
+    shape(name::NAT64, MapType::LpmTrie, PREFIX_KEY_BYTES, 4, NAT64_ENTRIES),
     shape(name::VERDICTS, MapType::Array, 4, ROW_BYTES, 2 * VERDICT_ROWS),
     shape(name::RULE_SETS, MapType::Array, 4, size_of::<RuleSet>(), 2 * RULE_SETS),
     shape(name::OPAQUE, MapType::Array, 4, size_of::<RuleEntry>(), 2 * Opaque::COUNT),

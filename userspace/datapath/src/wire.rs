@@ -9,14 +9,16 @@
 use aya::Pod;
 use octroi_abi::control::{Control, PrefixKey};
 use octroi_abi::event::{FlowEvent, SampleHeader};
-use octroi_abi::flow::{FlowKey, FragmentKey, FragmentState};
+use octroi_abi::flow::FlowKey;
+use octroi_abi::fragment::{FragmentKey, FragmentState};
 use octroi_abi::rules::{RuleEntry, RuleSet};
 use octroi_abi::table::Account;
+use octroi_abi::transition::Marks;
 
 use crate::previous;
 
 /// A shape that is plain bytes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq)]
 #[repr(transparent)]
 pub(crate) struct Wire<T>(pub(crate) T);
 
@@ -44,7 +46,8 @@ plain! {
     FlowKey: 40,
     Account: 56,
     FragmentKey: 40,
-    FragmentState: 48,
+    FragmentState: 1_056,
+    Marks: 48,
     FlowEvent: 120,
     SampleHeader: 64,
     RuleEntry: 24,

@@ -74,7 +74,7 @@ impl Residency {
             service: profile.service.clone(),
             special: profile.special.map(|special| special.name().into()),
             service_name: explanation.service_name.as_deref().map(Arc::from),
-            embedded: embedded(explanation.dossier.address, atlas, &regions).map(Box::new),
+            embedded: embedded(explanation, atlas, &regions).map(Box::new),
             opaque: explanation.opaque.as_deref().map(Arc::from),
 
             trust: Some(Box::new(trust(dossier, language))),
@@ -221,14 +221,24 @@ fn trust(dossier: &Dossier, language: Language) -> Trust {
 }
 
 /// What is known of the address inside a transition address.
-fn embedded(address: IpAddr, atlas: &Atlas, regions: &CatalogueOn<'_>) -> Option<Embedded> {
-    let inside = IpAddr::V4(embedded_v4(address)?);
+fn embedded(
+    explanation: &Explanation,
+    atlas: &Atlas,
+    regions: &CatalogueOn<'_>,
+) -> Option<Embedded> {
+    let judged = explanation.embedded.as_ref();
+    let inside = match judged {
+        Some(judged) => IpAddr::V4(judged.address),
+        None => IpAddr::V4(embedded_v4(explanation.destination)?),
+    };
     let profile = atlas.profile(atlas.class_of(inside));
     let control = &profile.control;
     let operator = control.operator.as_deref();
     let operator = operator.and_then(|id| atlas.catalogue().operator(id));
     Some(Embedded {
         address: inside,
+        judged_via: judged.map(|judged| text(&judged.via)),
+        server: judged.and_then(|judged| judged.server).map(IpAddr::V4),
         class: ResidencyClass::of(profile, regions),
         host_country: profile.hosting.country,
         confidence: profile.hosting.confidence,

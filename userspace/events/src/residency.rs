@@ -72,11 +72,18 @@ const fn is_false(flag: &bool) -> bool {
 }
 
 /// The IPv4 address inside a transition address (NAT64, 6to4, Teredo, IPv4-mapped), and what is
-/// known of it: that is where the packet really goes.
+/// known of it: that is where the packet really goes, and what judges it when it is global.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Embedded {
     /// The address inside.
     pub address: IpAddr,
+    /// How it is embedded (`NAT64`, `6to4`...), when the packet is judged by it: the axes of the whole
+    /// object are then its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_via: Option<Arc<str>>,
+    /// Teredo: the server that the address names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<IpAddr>,
     /// One word for it.
     pub class: ResidencyClass,
     /// Where it stands.

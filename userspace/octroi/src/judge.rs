@@ -11,7 +11,7 @@ use octroi_events::class::CatalogueOn;
 use octroi_events::{Residency, page};
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
-use octroi_geo_db::{Atlas, Catalogue, ClassId};
+use octroi_geo_db::{AsInfo, Atlas, Catalogue, ClassId};
 use octroi_policy::{Decision, Explanation, Opaque, PRESETS, Policy, Subject};
 
 /// A conversation as the policy sees it.
@@ -56,17 +56,31 @@ impl Judge {
         }
     }
 
+    /// The class of a destination, or of the IPv4 address that it embeds.
+    #[must_use]
+    pub(crate) fn class_of(&self, destination: IpAddr) -> ClassId {
+        self.atlas.class_of(self.policy.looked_up(destination))
+    }
+
+    /// The AS that announces a destination, or the IPv4 address that it embeds.
+    #[must_use]
+    pub(crate) fn asn_of(&self, destination: IpAddr) -> Option<AsInfo> {
+        self.atlas.asn_of(self.policy.looked_up(destination))
+    }
+
     /// The verdict.
     #[must_use]
     pub(crate) fn decide(&self, question: &Question<'_>) -> Decision {
-        let profile = self.profile(self.atlas.class_of(question.destination), question.name);
+        let profile = self.profile(self.class_of(question.destination), question.name);
         self.policy.evaluate(&self.subject(question, &profile))
     }
 
     /// The verdict and all that led to it.
     #[must_use]
     pub(crate) fn explain(&self, question: &Question<'_>) -> Explanation {
-        let mut dossier = self.atlas.dossier(question.destination);
+        let mut dossier = self
+            .atlas
+            .dossier(self.policy.looked_up(question.destination));
         let profile = self.profile(dossier.class, question.name);
         dossier.profile = (*profile).clone();
         self.policy.explain(
@@ -126,10 +140,7 @@ impl Judge {
             zone: question.zone,
             destination: question.destination,
             profile,
-            asn: self
-                .atlas
-                .asn_of(question.destination)
-                .map(|info| info.number),
+            asn: self.asn_of(question.destination).map(|info| info.number),
             protocol: question.protocol,
             port: question.port,
             name: question.name,

@@ -1,6 +1,6 @@
 //! One condition of a rule: what it asks of a subject, and what could change the answer.
 
-use octroi_geo_db::profile::{ControlBasis, HostingConfidence, Reach, SpecialUse};
+use octroi_geo_db::profile::{ControlBasis, HostingConfidence, Profile, Reach, SpecialUse};
 
 use crate::sets::{Names, Places, Prefixes, Words, ZoneSet};
 use crate::subject::Facts;
@@ -91,6 +91,18 @@ impl Condition {
         }
     }
 
+    /// Whether the condition asks for a transition address, given that the class itself is none: it
+    /// then holds for the addresses that embed one of this class.
+    pub(crate) fn asks_for_transition(&self, class: &Profile) -> bool {
+        match self {
+            Self::Special(uses) => {
+                uses.contains(&SpecialUse::Transition)
+                    && !class.special.is_some_and(|used| uses.contains(&used))
+            }
+            _ => false,
+        }
+    }
+
     pub(crate) const fn scope(&self) -> Scope {
         match self {
             Self::From(_) => Scope::Zone,
@@ -145,7 +157,7 @@ impl Condition {
             Self::Ports(ranges) => ranges
                 .iter()
                 .any(|&(low, high)| low <= subject.port && subject.port <= high),
-            Self::Special(uses) => profile.special.is_some_and(|used| uses.contains(&used)),
+            Self::Special(uses) => facts.is_special(uses),
             Self::Confidence(wanted) => wanted.contains(&profile.hosting.confidence),
             Self::ControlBasis(wanted) => wanted.contains(&profile.control.basis),
             Self::Reach(wanted) => wanted.contains(&profile.control.reach),
@@ -180,8 +192,8 @@ impl Condition {
             Self::Asn(numbers) => subject
                 .asn
                 .is_some_and(|asn| numbers.binary_search(&asn).is_ok()),
-            Self::Prefix(prefixes) => prefixes.contains(facts.destination),
-            Self::To(zones) => zones.contains(facts.destination_zone()),
+            Self::Prefix(prefixes) => facts.in_prefixes(prefixes),
+            Self::To(zones) => facts.to_zones(*zones),
             Self::Name(names) => subject.name.is_some_and(|name| names.contains(name)),
         }
     }

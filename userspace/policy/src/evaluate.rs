@@ -26,6 +26,8 @@ pub(crate) struct Standing {
     pub(crate) name_decides: bool,
     /// It holds on every port and address.
     pub(crate) everywhere: bool,
+    /// It holds for addresses that embed one of this class only.
+    pub(crate) transition: bool,
 }
 
 impl Standing {
@@ -35,7 +37,13 @@ impl Standing {
         let mut could_hold = true;
         let mut could_fail = false;
         let mut everywhere = true;
+        let mut transition = false;
         for condition in &rule.conditions {
+            if condition.asks_for_transition(facts.subject.profile) {
+                everywhere = false;
+                transition = true;
+                continue;
+            }
             match condition.scope() {
                 Scope::Zone if !with_zone => {}
                 Scope::Zone | Scope::Class => {
@@ -44,6 +52,7 @@ impl Standing {
                             holds: false,
                             name_decides: false,
                             everywhere: false,
+                            transition: false,
                         };
                     }
                 }
@@ -62,6 +71,7 @@ impl Standing {
             holds,
             name_decides: if holds { could_fail } else { could_hold },
             everywhere,
+            transition,
         }
     }
 

@@ -22,6 +22,7 @@ mod render;
 pub mod sets;
 pub mod subject;
 pub mod tables;
+pub mod transition;
 pub mod words;
 
 pub use compile::{ClassMap, CompileError};
@@ -29,8 +30,10 @@ pub use decision::Decision;
 pub use diagnostic::{Diagnostic, Diagnostics};
 pub use explain::Explanation;
 pub use model::{Mode, NO_ZONE, Policy, Rule, Zone};
+pub use octroi_abi::transition::{Marks, Transition};
 pub use octroi_abi::{opaque::Opaque, verdict::Verdict};
 pub use parse::{CONDITION_KEYS, MAX_FILE_BYTES};
 pub use presets::PRESETS;
 pub use subject::Subject;
 pub use tables::Tables;
+pub use transition::Embedded;

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{RULE_CONTROL, RULE_DEFAULT, RULE_GATEWAY, RULE_NONE, RULE_OPAQUE};
 use octroi_abi::verdict::Verdict;
@@ -71,6 +71,8 @@ pub struct Policy {
     pub description: Option<String>,
     /// Whether verdicts are enforced.
     pub mode: Mode,
+    /// NAT64 prefixes of one's own translators: what they lead to is judged by the IPv4 address.
+    pub nat64: Vec<Ipv6Net>,
     /// Zone `n` is at index `n - 1`.
     pub zones: Vec<Zone>,
     /// In order; the number of a rule is its index.

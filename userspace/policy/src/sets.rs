@@ -100,9 +100,19 @@ impl Prefixes {
     /// Whether an address (not an IPv4-mapped one) is in the set.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        !self.unwanted.iter().any(|prefix| prefix.contains(&address))
-            && (self.wanted.is_empty()
-                || self.wanted.iter().any(|prefix| prefix.contains(&address)))
+        !self.excludes(address) && self.wants(address)
+    }
+
+    /// Whether an address is wanted, or none is in particular.
+    #[must_use]
+    pub fn wants(&self, address: IpAddr) -> bool {
+        self.wanted.is_empty() || self.wanted.iter().any(|prefix| prefix.contains(&address))
+    }
+
+    /// Whether an address is excluded.
+    #[must_use]
+    pub fn excludes(&self, address: IpAddr) -> bool {
+        self.unwanted.iter().any(|prefix| prefix.contains(&address))
     }
 
     /// The list as a policy would write it.

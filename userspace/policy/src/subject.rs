@@ -6,9 +6,11 @@ use std::net::IpAddr;
 use jiff::civil::Date;
 use octroi_abi::opaque::Opaque;
 use octroi_geo_db::catalogue::{Catalogue, Group, Regime, Service};
-use octroi_geo_db::profile::{CountryCode, Profile};
+use octroi_geo_db::profile::{CountryCode, Profile, SpecialUse};
 
 use crate::model::Policy;
+use crate::sets::{Prefixes, ZoneSet};
+use crate::transition::Embedded;
 
 /// What is judged: one flow, as far as it is known.
 #[derive(Clone, Copy)]
@@ -17,12 +19,13 @@ pub struct Subject<'a> {
     pub catalogue: &'a Catalogue,
     /// Zone number of the source ([`Policy::zone_of`]); 0: in no zone.
     pub zone: u8,
-    /// Where it goes. IPv4-mapped addresses are judged as IPv4.
+    /// Where it goes.
     pub destination: IpAddr,
-    /// What is known of the destination. A service that was derived from the name is already laid
-    /// over it (`Catalogue::profile_with_service`).
+    /// What is known of the destination, or of the IPv4 address that it embeds
+    /// ([`Policy::looked_up`]). A service that was derived from the name is already laid over it
+    /// (`Catalogue::profile_with_service`).
     pub profile: &'a Profile,
-    /// AS that announces the destination.
+    /// AS that announces the same address.
     pub asn: Option<u32>,
     /// IP protocol number.
     pub protocol: u8,
@@ -40,11 +43,12 @@ pub struct Subject<'a> {
 pub(crate) struct Facts<'a> {
     pub(crate) subject: &'a Subject<'a>,
     pub(crate) destination: IpAddr,
+    /// What the destination is judged by, when that is not itself.
+    pub(crate) embedded: Option<Embedded>,
     policy: &'a Policy,
     hosting_regime: OnceCell<Regime>,
     control_regime: OnceCell<Regime>,
     service: OnceCell<Option<&'a Service>>,
-    destination_zone: OnceCell<u8>,
 }
 
 impl<'a> Facts<'a> {
@@ -52,11 +56,11 @@ impl<'a> Facts<'a> {
         Self {
             subject,
             destination: subject.destination.to_canonical(),
+            embedded: policy.embedded(subject.destination),
             policy,
             hosting_regime: OnceCell::new(),
             control_regime: OnceCell::new(),
             service: OnceCell::new(),
-            destination_zone: OnceCell::new(),
         }
     }
 
@@ -84,11 +88,47 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// Zone the destination is in.
+    /// The destination and, when it is judged by another address, that one.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = IpAddr> {
+        let embedded = self.embedded.map(|embedded| embedded.address.into());
+        std::iter::once(self.destination).chain(embedded)
+    }
+
+    /// Whether one of its addresses is in a set of prefixes, and none is excluded from it.
+    pub(crate) fn in_prefixes(&self, prefixes: &Prefixes) -> bool {
+        self.addresses().any(|address| prefixes.wants(address))
+            && !self.addresses().any(|address| prefixes.excludes(address))
+    }
+
+    /// Whether it is in a set of zones: one of its addresses is; all of them when the set takes in
+    /// what is in no zone.
+    pub(crate) fn to_zones(&self, zones: ZoneSet) -> bool {
+        let is_in = |address| zones.contains(self.policy.zone_of(address));
+        if zones.contains(0) {
+            self.addresses().all(is_in)
+        } else {
+            self.addresses().any(is_in)
+        }
+    }
+
+    /// Zone the destination is in, or what it embeds.
     pub(crate) fn destination_zone(&self) -> u8 {
-        *self
-            .destination_zone
-            .get_or_init(|| self.policy.zone_of(self.destination))
+        let zones = self.addresses().map(|address| self.policy.zone_of(address));
+        zones.into_iter().find(|&zone| zone != 0).unwrap_or(0)
+    }
+
+    /// Whether the destination is special in one of these ways, or embeds the address it is judged
+    /// by in a way that is.
+    pub(crate) fn is_special(&self, uses: &[SpecialUse]) -> bool {
+        let used = self.subject.profile.special;
+        used.is_some_and(|used| uses.contains(&used))
+            || self.is_transition() && uses.contains(&SpecialUse::Transition)
+    }
+
+    /// Whether it is judged by an address that it embeds in a well-known form.
+    pub(crate) fn is_transition(&self) -> bool {
+        self.embedded
+            .is_some_and(|embedded| embedded.via.is_special())
     }
 
     /// Whether something is known of how foreign law reaches the operator.

@@ -2,24 +2,28 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use octroi_abi::atlas::{CLASS_UNKNOWN, ClassId};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{
     ENFORCED, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE, RuleEntry, RuleSet, SHADOW,
 };
+use octroi_abi::transition::Marks;
 use octroi_abi::verdict::Verdict;
 
 use crate::decision::Decision;
+use crate::transition::embedded;
 
 /// A compiled policy, in the shapes of `octroi_abi::rules`, one half of the double buffer.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Tables {
     /// Source prefix to zone number; the longest prefix decides.
     pub zones: Vec<(IpNet, u8)>,
-    /// Destination prefix to the marks that hold in it, those of the prefixes around it included:
+    /// Destination prefix to the marks in it, those of the prefixes around it included:
     /// the longest prefix decides. Sorted, none twice.
-    pub marks: Vec<(IpNet, u64)>,
+    pub marks: Vec<(IpNet, Marks)>,
+    /// NAT64 prefixes of one's own.
+    pub nat64: Vec<Ipv6Net>,
     /// Distinct rule sets; `verdicts` holds indices into it. At least one, `RULE_SETS` at most.
     pub rule_sets: Vec<RuleSet>,
     /// `[zone][class]` to rule set. Zone 0 is "in no zone". A class past the end is judged as
@@ -109,14 +113,25 @@ impl Tables {
         self.rule_sets.get(usize::from(*number))
     }
 
-    /// The marks of a destination: those of the longest prefix around it.
+    /// The marks that hold for a destination: those of the longest prefix around it, and of that
+    /// around the address it is judged by.
     #[must_use]
     pub fn marks_of(&self, destination: IpAddr) -> u64 {
-        let destination = destination.to_canonical();
-        let longest: u8 = if destination.is_ipv4() { 32 } else { 128 };
+        let outer = self.marks_around(destination.to_canonical());
+        let Some(embedded) = embedded(&self.nat64, destination) else {
+            return outer.map_or(0, |marks| marks.holds);
+        };
+        match (outer, self.marks_around(embedded.address.into())) {
+            (Some(outer), Some(inner)) => outer.through(inner, embedded.via),
+            _ => 0,
+        }
+    }
+
+    fn marks_around(&self, address: IpAddr) -> Option<&Marks> {
+        let longest: u8 = if address.is_ipv4() { 32 } else { 128 };
         (0..=longest)
             .rev()
-            .filter_map(|length| IpNet::new(destination, length).ok())
+            .filter_map(|length| IpNet::new(address, length).ok())
             .find_map(|around| {
                 let around = around.trunc();
                 let found = self
@@ -124,7 +139,13 @@ impl Tables {
                     .binary_search_by(|(prefix, _)| prefix.cmp(&around));
                 found.ok().and_then(|index| self.marks.get(index))
             })
-            .map_or(0, |&(_, marks)| marks)
+            .map(|(_, marks)| marks)
+    }
+
+    /// The address whose class judges a destination: what it embeds, or itself.
+    #[must_use]
+    pub fn looked_up(&self, destination: IpAddr) -> IpAddr {
+        embedded(&self.nat64, destination).map_or(destination, |found| found.address.into())
     }
 
     /// The zone of a source: that of the longest prefix around it.

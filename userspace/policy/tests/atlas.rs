@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use octroi_geo_db::Atlas;
 use octroi_geo_db::profile::{HostingConfidence, Profile};
-use octroi_policy::{Explanation, Opaque, Policy, Subject, Tables, Verdict};
+use octroi_policy::{Explanation, Marks, Opaque, Policy, Subject, Tables, Verdict};
 use proptest::prelude::*;
 
 const AT: Date = jiff::civil::date(2026, 11, 21);
@@ -77,15 +77,16 @@ fn marks_agree_with_the_atlas() {
     let policy = Policy::parse(text, "marks", ATLAS.catalogue()).unwrap();
     let tables = policy.compile(&*ATLAS, AT).unwrap();
     assert!(tables.marks.len() > 100);
-    let near = |prefix: &(ipnet::IpNet, u64)| [prefix.0.network(), prefix.0.broadcast()];
+    let near = |(prefix, _): &(ipnet::IpNet, Marks)| [prefix.network(), prefix.broadcast()];
     for destination in tables.marks.iter().flat_map(near) {
-        let class = ATLAS.class_of(destination);
+        let looked_up = policy.looked_up(destination);
+        let class = ATLAS.class_of(looked_up);
         let subject = Subject {
             catalogue: ATLAS.catalogue(),
             zone: 0,
             destination,
             profile: ATLAS.profile(class),
-            asn: ATLAS.asn_of(destination).map(|asn| asn.number),
+            asn: ATLAS.asn_of(looked_up).map(|asn| asn.number),
             protocol: 6,
             port: 443,
             name: None,
@@ -103,23 +104,27 @@ proptest! {
 
     #[test]
     fn presets_decide_alike_everywhere(v4: u32, v6: u64, zone in 0u8..=1) {
+        let nat64 = Ipv6Addr::from(0x0064_ff9b_u128 << 96 | u128::from(v4));
+        let six_to_four = Ipv6Addr::from(0x2002_u128 << 112 | u128::from(v4) << 80 | 1);
         for (policy, tables) in &*COMPILED {
             let v6 = Ipv6Addr::from(0x2000_u128 << 112 | u128::from(v6) << 61);
-            for destination in [IpAddr::V4(Ipv4Addr::from(v4)), IpAddr::V6(v6)] {
-                let class = ATLAS.class_of(destination);
+            for destination in [Ipv4Addr::from(v4).into(), IpAddr::V6(v6), nat64.into(), six_to_four.into()] {
+                let looked_up = policy.looked_up(destination);
+                let class = ATLAS.class_of(looked_up);
                 let subject = Subject {
                     catalogue: ATLAS.catalogue(),
                     zone,
                     destination,
                     profile: ATLAS.profile(class),
-                    asn: ATLAS.asn_of(destination).map(|asn| asn.number),
+                    asn: ATLAS.asn_of(looked_up).map(|asn| asn.number),
                     protocol: 17,
                     port: 53,
                     name: None,
                     opaque: Opaque::None,
                     at: AT,
                 };
-                let decided = tables.decide(zone, class, 0, 17, 53, Opaque::None);
+                let marks = tables.marks_of(destination);
+                let decided = tables.decide(zone, class, marks, 17, 53, Opaque::None);
                 prop_assert_eq!(policy.evaluate(&subject), decided);
             }
         }

@@ -91,11 +91,12 @@ fn random_tables() -> impl Strategy<Value = Tables> {
                 (prefix("fd00:1::/32"), 2),
             ],
             marks: vec![
-                (prefix("198.18.2.0/23"), 4),
-                (prefix("198.18.3.128/25"), 6),
-                (prefix("2001:db8:2::/47"), 5),
-                (prefix("2001:db8:3::1/128"), 1),
+                (prefix("198.18.2.0/23"), tables::marks(4)),
+                (prefix("198.18.3.128/25"), tables::marks(6)),
+                (prefix("2001:db8:2::/47"), tables::marks(5)),
+                (prefix("2001:db8:3::1/128"), tables::marks(1)),
             ],
+            nat64: Vec::new(),
             rule_sets,
             verdicts: numbers
                 .chunks(usize::from(CLASSES))

@@ -18,6 +18,7 @@ mod residue;
 mod rewrite;
 mod shapes;
 mod swap;
+mod transition;
 mod tun;
 mod upgrade;
 mod verdicts;

@@ -349,6 +349,111 @@ fn later_fragments_follow_the_first() {
 }
 
 #[test]
+fn each_byte_of_a_datagram_passes_once() {
+    if common::skipped() {
+        return;
+    }
+    let rig = common::rig();
+    let head = |bytes: usize| {
+        let mut datagram = udp(1, 53, &vec![0; bytes - 8]);
+        datagram[4..6].copy_from_slice(&4_000_u16.to_be_bytes());
+        datagram
+    };
+    let piece = |number, offset, more, bytes: usize| {
+        let payload = if offset == 0 {
+            head(bytes)
+        } else {
+            vec![7; bytes]
+        };
+        shape(
+            &rig,
+            &fragment_v4(ALLOWED_V4, number, offset, more, &payload),
+        )
+    };
+    let overlapping = dropped(Opaque::FragmentOverlapping);
+    // In any order, with a gap of words in between: whole again.
+    assert_eq!(piece(1, 0, true, 1_400), PASSED);
+    assert_eq!(piece(1, 2_800, false, 333), PASSED);
+    assert_eq!(piece(1, 1_400, true, 1_400), PASSED);
+    // A duplicate is not passed on, and spoils nothing; the datagram is over, its number is free.
+    assert_eq!(piece(1, 1_400, true, 1_400), overlapping);
+    assert_eq!(piece(1, 0, true, 64), PASSED);
+    assert_eq!(piece(1, 64, false, 8), PASSED);
+    // A duplicate while it is not over.
+    assert_eq!(piece(2, 0, true, 512), PASSED);
+    assert_eq!(piece(2, 0, true, 512), overlapping);
+    assert_eq!(piece(2, 8, true, 64), overlapping);
+    assert_eq!(piece(2, 512, false, 8), PASSED);
+    // One unit too many, before, behind, around; after that nothing.
+    for (number, offset, bytes) in [(3, 504, 16), (4, 1_016, 16), (5, 504, 600)] {
+        assert_eq!(piece(number, 0, true, 512), PASSED);
+        assert_eq!(piece(number, 1_024, true, 512), PASSED);
+        assert_eq!(piece(number, offset, true, bytes), overlapping, "{number}");
+        assert_eq!(
+            piece(number, 2_048, true, 8),
+            overlapping,
+            "{number} is spoiled"
+        );
+        assert_eq!(
+            piece(number, 0, true, 512),
+            overlapping,
+            "{number} is spoiled"
+        );
+    }
+    // Behind the end, or another end.
+    assert_eq!(piece(6, 0, true, 512), PASSED);
+    assert_eq!(piece(6, 1_024, false, 8), PASSED);
+    assert_eq!(piece(6, 1_032, true, 8), overlapping);
+    assert_eq!(piece(7, 0, true, 512), PASSED);
+    assert_eq!(piece(7, 1_024, true, 8), PASSED);
+    assert_eq!(piece(7, 512, false, 8), overlapping);
+    // Every byte of the longest datagram, an odd end.
+    assert_eq!(piece(8, 0, true, 32_768), PASSED);
+    assert_eq!(piece(8, 32_768, true, 32_000), PASSED);
+    assert_eq!(piece(8, 64_768, false, 747), PASSED);
+    // Not in units of eight bytes, or empty.
+    assert_eq!(piece(9, 0, true, 100), dropped(Opaque::Malformed));
+    assert_eq!(piece(2, 520, true, 0), dropped(Opaque::Malformed));
+    // Replies are told apart from what goes out.
+    let state = rig.flow(&key(ALLOWED_V4, 1, 53, UDP)).unwrap();
+    assert_eq!(state.opaque, 0);
+}
+
+#[test]
+fn tunnels_over_udp() {
+    if common::skipped() {
+        return;
+    }
+    let rig = common::rig();
+    let sent = |port, payload: &[u8]| shape(&rig, &to(ALLOWED_V4, UDP, udp(9, port, payload)));
+    let vxlan = [&[8, 0, 0, 0, 0, 0, 1, 0][..], &[0; 40]].concat();
+    assert_eq!(sent(4_789, &vxlan), dropped(Opaque::Vxlan));
+    assert_eq!(sent(4_790, &vxlan), PASSED);
+    assert_eq!(sent(3_544, b""), dropped(Opaque::Teredo));
+    assert_eq!(
+        sent(6_081, &[0, 0, 0x65, 0x58, 0, 0, 1, 0]),
+        dropped(Opaque::Geneve)
+    );
+    assert_eq!(
+        sent(2_152, &[0x30, 255, 0, 4, 0, 0, 0, 1]),
+        dropped(Opaque::GtpU)
+    );
+    assert_eq!(
+        sent(1_701, &[0xc8, 2, 0, 20, 0, 0, 0, 0]),
+        dropped(Opaque::L2tp)
+    );
+    assert_eq!(sent(1_701, &[0xc8, 2, 0, 20]), PASSED);
+    // The later fragments of a tunnel are that tunnel.
+    let mut first = udp(9, 4_789, &vxlan);
+    first[4..6].copy_from_slice(&200_u16.to_be_bytes());
+    let piece = |offset, more, payload: &[u8]| {
+        shape(&rig, &fragment_v4(ALLOWED_V4, 77, offset, more, payload))
+    };
+    assert_eq!(piece(0, true, &first), dropped(Opaque::Vxlan));
+    assert_eq!(piece(56, false, &[0; 40]), dropped(Opaque::Vxlan));
+}
+
+#[test]
 fn ipv6_fragments_follow_the_first() {
     if common::skipped() {
         return;
@@ -400,7 +505,11 @@ fn ipv6_fragments_follow_the_first() {
         fragment(60, 6, 24, false, &[0; 16]),
         dropped(Opaque::FragmentOverlapping)
     );
-    assert_eq!(fragment(60, 6, 72, false, &[0; 16]), PASSED);
+    assert_eq!(
+        fragment(60, 6, 72, false, &[0; 16]),
+        dropped(Opaque::FragmentOverlapping),
+        "the datagram is spoiled: it ended at 40 and had 72 bytes"
+    );
 }
 
 #[test]

@@ -122,6 +122,22 @@ impl Sheet<'_> {
             by = format!("{by} ({})", self.remark(Remark::Monitored));
         }
         page.line(0, &by);
+        if let Some(inside) = told.embedded.as_deref()
+            && let Some(via) = &inside.judged_via
+        {
+            let address = inside.address;
+            let server = inside.server.map(|server| {
+                self.say(
+                    format!(", by way of server {server}"),
+                    format!(", par le serveur {server}"),
+                )
+            });
+            let line = self.say(
+                format!("judged by {address}, which {via} embeds in the destination"),
+                format!("jugé sur {address}, que {via} inclut dans la destination"),
+            );
+            page.line(0, &(line + &server.unwrap_or_default()));
+        }
         if let Some(shadow) = &told.shadow {
             let verdict = words::small_verdict(shadow.verdict, self.language);
             let line = self.say(
@@ -279,7 +295,8 @@ impl Sheet<'_> {
     }
 
     fn embedded(&self, page: &mut Page) {
-        let Some(inside) = &self.residency.embedded else {
+        let inside = self.residency.embedded.as_deref();
+        let Some(inside) = inside.filter(|inside| inside.judged_via.is_none()) else {
             return;
         };
         page.section(self.label(Label::Embedded));

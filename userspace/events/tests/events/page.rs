@@ -27,7 +27,7 @@ fn told(destination: &str, name: Option<&str>, opaque: Opaque, language: Languag
     let catalogue = ATLAS.catalogue();
     let policy = Policy::parse(FRENCH, "essai.toml", catalogue).unwrap();
     let destination = destination.parse().unwrap();
-    let dossier = ATLAS.dossier(destination);
+    let dossier = ATLAS.dossier(policy.looked_up(destination));
     let service = name.and_then(|name| catalogue.service_of_domain(name));
     let profile = match service {
         Some(service) => catalogue.profile_with_service(&dossier.profile, &service.id),

@@ -17,7 +17,7 @@ fn residency(preset: &str, source: &str, destination: &str, name: Option<&str>) 
     let policy = Policy::parse(text, "preset.toml", catalogue).unwrap();
     let destination: IpAddr = destination.parse().unwrap();
     let source: IpAddr = source.parse().unwrap();
-    let dossier = ATLAS.dossier(destination);
+    let dossier = ATLAS.dossier(policy.looked_up(destination));
     let service = name.and_then(|name| catalogue.service_of_domain(name));
     let profile = match service {
         Some(service) => catalogue.profile_with_service(&dossier.profile, &service.id),

@@ -84,7 +84,7 @@ impl FlowLine {
     ) -> Self {
         let policy = &desk.judge.policy;
         let name: Option<&Name> = flow.data.name.as_ref();
-        let system = desk.judge.atlas.asn_of(ends.destination);
+        let system = desk.judge.asn_of(ends.destination);
         let (mut outbound, mut reply) = (
             (flow.outbound_packets, flow.outbound_bytes),
             (flow.reply_packets, flow.reply_bytes),

@@ -98,11 +98,8 @@ impl Judging {
             at: self.desk.at,
         };
         let decision = self.decide(&question);
-        let atlas = &self.desk.judge.atlas;
-        let profile = self
-            .desk
-            .judge
-            .profile(atlas.class_of(ends.destination), question.name);
+        let judge = &self.desk.judge;
+        let profile = judge.profile(judge.class_of(ends.destination), question.name);
         self.report
             .count(&profile, &decision, flow_packets(flow), flow_bytes(flow));
         let line = FlowLine::new(self.capture, flow, &ends, &profile, &decision, &self.desk);

@@ -197,8 +197,9 @@ impl Changes {
         let mut changed = 0;
         for flow in flows {
             let to = address(flow.key.outside, flow.key.family);
-            let before = Standing::of(old.profile(old.class_of(to)));
-            let after = Standing::of(new.profile(new.class_of(to)));
+            let judged_by = engine.judge.policy.looked_up(to);
+            let before = Standing::of(old.profile(old.class_of(judged_by)));
+            let after = Standing::of(new.profile(new.class_of(judged_by)));
             if before == after {
                 continue;
             }

@@ -8,6 +8,7 @@ use octroi_abi::rules::{
 };
 
 use super::CompileError;
+use super::marks::Marks;
 use crate::condition::Condition;
 use crate::evaluate::Standing;
 use crate::model::{Policy, Rule};
@@ -19,30 +20,38 @@ pub(super) struct Cells<'p> {
     policy: &'p Policy,
     /// By rule: its entries in a rule set.
     entries: Vec<Vec<RuleEntry>>,
+    /// By rule: the same, for addresses only that embed one of the class.
+    of_transition: Vec<Vec<RuleEntry>>,
     /// By rule: the zones it asks for.
     from: Vec<Option<ZoneSet>>,
     /// Rules that hold, or could by a name, for the class at hand, zones left open.
     standings: Vec<(u16, Standing)>,
     /// Rules of a cell, names flag first; to its set.
-    known: HashMap<Box<[u16]>, u16, foldhash::fast::RandomState>,
+    known: HashMap<Box<[u32]>, u16, foldhash::fast::RandomState>,
     /// The sets by content: different rules can come to the same entries.
     by_content: HashMap<RuleSet, u16, foldhash::fast::RandomState>,
     pub(super) sets: Vec<RuleSet>,
-    key: Vec<u16>,
+    key: Vec<u32>,
 }
 
 /// In a key: the list ends without a rule that decides in every case.
-const OPEN: u16 = RULE_DEFAULT;
+const OPEN: u32 = RULE_DEFAULT as u32;
+/// In a key, beside the number of a rule: it holds for transition addresses only.
+const TRANSITION: u32 = 1 << 16;
 
 impl<'p> Cells<'p> {
-    pub(super) fn new(policy: &'p Policy, marks: &[u64]) -> Self {
+    pub(super) fn new(policy: &'p Policy, marks: &Marks) -> Self {
         let flag = policy.enforced_flag();
-        let marked = policy.rules.iter().zip(marks).zip(0u16..);
+        let expanded = |marks: &[u64]| {
+            let marked = policy.rules.iter().zip(marks).zip(0u16..);
+            marked
+                .map(|((rule, &marks), number)| expand(rule, number, marks, flag))
+                .collect()
+        };
         Self {
             policy,
-            entries: marked
-                .map(|((rule, &marks), number)| expand(rule, number, marks, flag))
-                .collect(),
+            entries: expanded(&marks.of_rule),
+            of_transition: expanded(&marks.of_transition),
             from: policy.rules.iter().map(zones_asked).collect(),
             standings: Vec::new(),
             known: HashMap::default(),
@@ -87,15 +96,16 @@ impl<'p> Cells<'p> {
                 continue;
             }
             let shadow = self.policy.rule(number).is_some_and(|rule| rule.shadow);
+            let transition = if standing.transition { TRANSITION } else { 0 };
             if !shadow {
-                self.key.push(number);
+                self.key.push(u32::from(number) | transition);
                 if standing.everywhere {
                     open = false;
                     break;
                 }
             } else if !shadowed {
                 // Only the first shadow rule that matches is recorded.
-                self.key.push(number);
+                self.key.push(u32::from(number) | transition);
                 shadowed = standing.everywhere;
             }
         }
@@ -126,12 +136,10 @@ impl<'p> Cells<'p> {
             ..RuleEntry::default()
         }];
         let lists = || {
-            rules
-                .iter()
-                .map(|&number| match self.entries.get(usize::from(number)) {
-                    Some(entries) => entries.as_slice(),
-                    None => default.as_slice(),
-                })
+            rules.iter().map(|&number| match self.entries_of(number) {
+                Some(entries) => entries.as_slice(),
+                None => default.as_slice(),
+            })
         };
         let needed: usize = lists().map(<[RuleEntry]>::len).sum();
         if needed > RULES_PER_SET {
@@ -141,7 +149,7 @@ impl<'p> Cells<'p> {
                 room = room.saturating_sub(entries.len());
                 !fits
             });
-            let (rule, line) = self.name(full.map_or(RULE_DEFAULT, |(&number, _)| number));
+            let (rule, line) = self.name(full.map_or(RULE_DEFAULT, |(&number, _)| rule_of(number)));
             return Err(CompileError::RuleSetTooLong {
                 rule,
                 line,
@@ -174,7 +182,7 @@ impl<'p> Cells<'p> {
         let number = u16::try_from(self.sets.len()).unwrap_or(u16::MAX);
         if u32::from(number) >= RULE_SETS {
             let last = self.key.iter().rev().find(|&&number| number != OPEN);
-            let (rule, line) = self.name(last.copied().unwrap_or(RULE_DEFAULT));
+            let (rule, line) = self.name(last.map_or(RULE_DEFAULT, |&number| rule_of(number)));
             return Err(CompileError::TooManyRuleSets {
                 rule,
                 line,
@@ -186,6 +194,16 @@ impl<'p> Cells<'p> {
         Ok(number)
     }
 
+    /// The entries of a rule in a key; `None` for the default.
+    fn entries_of(&self, number: u32) -> Option<&Vec<RuleEntry>> {
+        let entries = if number & TRANSITION == 0 {
+            &self.entries
+        } else {
+            &self.of_transition
+        };
+        entries.get(usize::from(rule_of(number)))
+    }
+
     fn name(&self, number: u16) -> (String, usize) {
         let rule = self.policy.rule(number);
         (
@@ -193,6 +211,11 @@ impl<'p> Cells<'p> {
             rule.map_or(0, |rule| rule.line),
         )
     }
+}
+
+/// The number of a rule in a key.
+fn rule_of(number: u32) -> u16 {
+    u16::try_from(number & !TRANSITION).unwrap_or(RULE_DEFAULT)
 }
 
 fn zones_asked(rule: &Rule) -> Option<ZoneSet> {

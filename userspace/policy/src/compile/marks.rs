@@ -1,13 +1,16 @@
 //! Marks: conditions on the very address, compiled to one small trie.
 //!
-//! Each distinct combination of `asn`, `prefix` and `to` is one mark. The trie holds, for each
-//! prefix that any of them names, all marks that hold in it and in no longer prefix: one
-//! longest-prefix look-up then answers every condition.
+//! Each distinct combination of `asn`, `prefix`, `to` and `special = ["transition"]` is one mark. The
+//! trie holds, for each prefix that any of them names, all marks that hold in it and in no longer
+//! prefix: one longest-prefix look-up then answers every condition. It holds the parts of the answer
+//! beside it, for addresses that are judged by another one (`octroi_abi::transition::Marks`).
 
 use std::collections::BTreeMap;
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use octroi_abi::control::MARKS_ENTRIES;
+use octroi_abi::transition::Marks as Parts;
+use octroi_geo_db::profile::SpecialUse;
 
 use super::{ClassMap, CompileError};
 use crate::condition::Condition;
@@ -25,11 +28,17 @@ struct Mark {
     asn: Option<Vec<u32>>,
     prefix: Option<Prefixes>,
     to: Option<ZoneSet>,
+    /// The address embeds the one it is judged by, in a well-known form.
+    transition: bool,
 }
 
 impl Mark {
-    fn of(rule: &Rule) -> Option<Self> {
-        let mut mark = Self::default();
+    /// What a rule asks of the address; of a transition address when `transition`.
+    fn of(rule: &Rule, transition: bool) -> Option<Self> {
+        let mut mark = Self {
+            transition,
+            ..Self::default()
+        };
         for condition in &rule.conditions {
             match condition {
                 Condition::Asn(asns) => mark.asn = Some(asns.clone()),
@@ -46,8 +55,10 @@ impl Mark {
 pub(super) struct Marks {
     /// By rule number: the mark its conditions need, 0 when it has none on the address.
     pub(super) of_rule: Vec<u64>,
+    /// By rule number: the mark when it holds for transition addresses only; 0 when it does not ask.
+    pub(super) of_transition: Vec<u64>,
     /// The trie.
-    pub(super) prefixes: Vec<(IpNet, u64)>,
+    pub(super) prefixes: Vec<(IpNet, Parts)>,
 }
 
 /// What a prefix adds to what is known of the addresses in it.
@@ -67,35 +78,43 @@ struct Masks {
     wants_nothing: u64,
     without_to: u64,
     by_zone: [u64; 64],
+    /// Marks that do not ask for a transition address.
+    plain: u64,
 }
 
 impl Masks {
-    fn of(&self, node: Node) -> u64 {
+    fn of(&self, node: Node) -> Parts {
         let asn = node.asn.and_then(|asn| self.by_asn.get(&asn)).copied();
-        let asn = self.without_asn | asn.unwrap_or(0);
-        let prefix = self.without_prefix | ((self.wants_nothing | node.wanted) & !node.unwanted);
         let zone = usize::from(node.zone.unwrap_or(0));
-        let to = self.without_to | self.by_zone.get(zone).copied().unwrap_or(0);
-        asn & prefix & to
+        let in_zone = self.by_zone.get(zone).copied().unwrap_or(0);
+        let asn = self.without_asn | asn.unwrap_or(0);
+        let prefix = self.without_prefix | self.wants_nothing | node.wanted;
+        let to = self.without_to | in_zone;
+        // A set of zones that takes in the rest of the world (zone 0) excludes the others.
+        let vetoes = node.unwanted | self.by_zone[0] & !in_zone;
+        Parts {
+            holds: asn & prefix & to & !vetoes & self.plain,
+            asn,
+            prefix,
+            to,
+            vetoes,
+            plain: self.plain,
+        }
     }
 }
 
 /// Finds the marks of a policy and the prefixes in which they hold.
 pub(super) fn marks(policy: &Policy, atlas: &impl ClassMap) -> Result<Marks, CompileError> {
     let mut marks: Vec<Mark> = Vec::new();
-    let mut of_rule = Vec::with_capacity(policy.rules.len());
-    for rule in &policy.rules {
-        let Some(mark) = Mark::of(rule) else {
-            of_rule.push(0);
-            continue;
+    let mut number = |rule: &Rule, mark: Option<Mark>| {
+        let Some(mark) = mark else {
+            return Ok(0);
         };
-        let number = marks
-            .iter()
-            .position(|known| *known == mark)
-            .unwrap_or_else(|| {
-                marks.push(mark);
-                marks.len() - 1
-            });
+        let known = marks.iter().position(|known| *known == mark);
+        let number = known.unwrap_or_else(|| {
+            marks.push(mark);
+            marks.len() - 1
+        });
         if number >= MAX_MARKS {
             return Err(CompileError::TooManyMarks {
                 rule: rule.id.clone(),
@@ -103,7 +122,14 @@ pub(super) fn marks(policy: &Policy, atlas: &impl ClassMap) -> Result<Marks, Com
                 most: MAX_MARKS,
             });
         }
-        of_rule.push(1 << number);
+        Ok(1 << number)
+    };
+    let mut of_rule = Vec::with_capacity(policy.rules.len());
+    let mut of_transition = Vec::with_capacity(policy.rules.len());
+    for rule in &policy.rules {
+        of_rule.push(number(rule, Mark::of(rule, false))?);
+        let mark = asks_for_transition(rule).then(|| Mark::of(rule, true));
+        of_transition.push(number(rule, mark.flatten())?);
     }
     let nodes = nodes(policy, atlas, &marks);
     let prefixes = flatten(&nodes, &masks(&marks));
@@ -116,7 +142,18 @@ pub(super) fn marks(policy: &Policy, atlas: &impl ClassMap) -> Result<Marks, Com
             most: MAX_PREFIXES,
         });
     }
-    Ok(Marks { of_rule, prefixes })
+    Ok(Marks {
+        of_rule,
+        of_transition,
+        prefixes,
+    })
+}
+
+/// Whether a rule holds for some transition addresses although the class they embed is not special.
+fn asks_for_transition(rule: &Rule) -> bool {
+    rule.conditions.iter().any(|condition| {
+        matches!(condition, Condition::Special(uses) if uses.contains(&SpecialUse::Transition))
+    })
 }
 
 fn masks(marks: &[Mark]) -> Masks {
@@ -127,9 +164,13 @@ fn masks(marks: &[Mark]) -> Masks {
         wants_nothing: 0,
         without_to: 0,
         by_zone: [0; 64],
+        plain: 0,
     };
     for (number, mark) in marks.iter().enumerate() {
         let bit = 1u64 << number;
+        if !mark.transition {
+            lists.plain |= bit;
+        }
         match &mark.asn {
             None => lists.without_asn |= bit,
             Some(asns) => {
@@ -193,9 +234,9 @@ fn nodes(policy: &Policy, atlas: &impl ClassMap, marks: &[Mark]) -> BTreeMap<IpN
 }
 
 /// Walks the prefixes outside in and keeps those at which the marks change.
-fn flatten(nodes: &BTreeMap<IpNet, Node>, masks: &Masks) -> Vec<(IpNet, u64)> {
+fn flatten(nodes: &BTreeMap<IpNet, Node>, masks: &Masks) -> Vec<(IpNet, Parts)> {
     let mut around: Vec<(IpNet, Node)> = Vec::new();
-    let mut kept: Vec<(IpNet, u64)> = Vec::new();
+    let mut kept: Vec<(IpNet, Parts)> = Vec::new();
     for (&prefix, &own) in nodes {
         while around
             .last()
@@ -216,10 +257,6 @@ fn flatten(nodes: &BTreeMap<IpNet, Node>, masks: &Masks) -> Vec<(IpNet, u64)> {
             kept.push((prefix, mask));
         }
         around.push((prefix, node));
-    }
-    // Roots without marks are needed only where something would otherwise shine through.
-    if kept.iter().all(|&(_, mask)| mask == 0) {
-        kept.clear();
     }
     kept
 }

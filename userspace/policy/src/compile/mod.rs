@@ -67,7 +67,7 @@ impl Policy {
             return Err(CompileError::TooManyClasses { classes, most });
         }
         let marks = marks::marks(self, atlas)?;
-        let mut cells = Cells::new(self, &marks.of_rule);
+        let mut cells = Cells::new(self, &marks);
         let unknown = Profile::unknown();
         let profiles = atlas.profiles().iter().map(Arc::as_ref);
         // Class 0 exists whatever the atlas.
@@ -98,6 +98,7 @@ impl Policy {
         Ok(Tables {
             zones: zone_prefixes(self),
             marks: marks.prefixes,
+            nat64: self.nat64.clone(),
             rule_sets: cells.sets,
             verdicts,
             opaque: opaque_entries(self),

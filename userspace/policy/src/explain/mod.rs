@@ -6,7 +6,7 @@
 mod counterfactual;
 mod reason;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::civil::Date;
 use octroi_abi::opaque::Opaque;
@@ -31,6 +31,9 @@ pub struct Explanation {
     pub zone: String,
     /// Where it goes.
     pub destination: IpAddr,
+    /// What it is judged by, when that is not itself.
+    #[serde(default)]
+    pub embedded: Option<EmbeddedLine>,
     /// Host name that was known.
     pub name: Option<String>,
     /// IP protocol number.
@@ -86,6 +89,17 @@ pub struct Explanation {
     pub atlas_version: String,
     /// Day of the evaluation.
     pub at: Date,
+}
+
+/// The IPv4 address that a destination is judged by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmbeddedLine {
+    /// The address; dossier and profile are its own.
+    pub address: Ipv4Addr,
+    /// How it is embedded: `NAT64`, `6to4`...
+    pub via: String,
+    /// Teredo: the server that the address names.
+    pub server: Option<Ipv4Addr>,
 }
 
 /// A shadow rule that matched.
@@ -174,7 +188,8 @@ pub struct Alternative {
 }
 
 impl Policy {
-    /// Explains the judgement of a subject. `dossier` is the atlas's on the destination; laws,
+    /// Explains the judgement of a subject. `dossier` is the atlas's on the address that judges it
+    /// ([`Policy::looked_up`]); laws,
     /// services and legal texts are told from `catalogue`.
     #[must_use]
     pub fn explain(
@@ -198,6 +213,11 @@ impl Policy {
         Explanation {
             zone: self.zone_name(subject.zone).to_owned(),
             destination: facts.destination,
+            embedded: facts.embedded.map(|embedded| EmbeddedLine {
+                address: embedded.address,
+                via: embedded.via.name().to_owned(),
+                server: embedded.server,
+            }),
             name: subject.name.map(str::to_owned),
             protocol: subject.protocol,
             port: subject.port,

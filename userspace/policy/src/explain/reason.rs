@@ -2,7 +2,7 @@
 //! found. Ids and the words of the policy language stay as a policy writes them.
 
 use octroi_geo_db::catalogue::Text;
-use octroi_geo_db::profile::HostingConfidence;
+use octroi_geo_db::profile::{HostingConfidence, SpecialUse};
 
 use crate::condition::Condition;
 use crate::model::{Policy, Rule};
@@ -96,6 +96,9 @@ fn found(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> Option<Te
         Condition::Ports(_) if subject.port == 0 => Some(none()),
         Condition::Ports(_) => word(&subject.port.to_string()),
         Condition::Special(_) => {
+            if facts.is_transition() && profile.special.is_none() {
+                return word(SpecialUse::Transition.name());
+            }
             let special = profile.special;
             Some(special.map_or_else(none, |used| Text::verbatim(used.name())))
         }
@@ -120,7 +123,10 @@ fn found(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> Option<Te
             known.then(|| listed(facts.qualifications()))
         }
         Condition::Asn(_) => word(&subject.asn?.to_string()),
-        Condition::Prefix(_) => word(&facts.destination.to_string()),
+        Condition::Prefix(_) => {
+            let addresses: Vec<_> = facts.addresses().map(|found| found.to_string()).collect();
+            word(&addresses.join(", "))
+        }
         Condition::To(_) => Some(zone_name(policy, facts.destination_zone())),
         Condition::Name(_) => word(subject.name?),
     }

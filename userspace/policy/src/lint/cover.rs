@@ -32,8 +32,10 @@ fn covers(by: &Rule, rule: &Rule, catalogue: &Catalogue) -> bool {
 /// Whether whatever satisfies `inner` satisfies `outer`.
 fn within(inner: &Condition, outer: &Condition, catalogue: &Catalogue) -> bool {
     match (inner, outer) {
-        (Condition::From(a), Condition::From(b)) | (Condition::To(a), Condition::To(b)) => {
-            a.0 & !b.0 == 0
+        (Condition::From(a), Condition::From(b)) => a.0 & !b.0 == 0,
+        // A set that takes in the rest of the world asks for both addresses of a transition address.
+        (Condition::To(a), Condition::To(b)) => {
+            a.0 & !b.0 == 0 && (a.contains(0) || !b.contains(0))
         }
         (Condition::Protocol(a), Condition::Protocol(b)) => subset(a, b),
         (Condition::Ports(a), Condition::Ports(b)) => a
@@ -91,12 +93,13 @@ fn prefixes(inner: &Prefixes, outer: &Prefixes) -> bool {
                 .wanted
                 .iter()
                 .all(|prefix| outer.wanted.iter().any(|around| around.contains(prefix))));
+    let is_v4 = |prefix: &ipnet::IpNet| matches!(prefix, ipnet::IpNet::V4(_));
     let unwanted = outer.unwanted.iter().all(|out| {
+        // Of one family: a transition address can be wanted in one and unwanted in the other.
         let apart = !inner.wanted.is_empty()
-            && !inner
-                .wanted
-                .iter()
-                .any(|prefix| prefix.contains(out) || out.contains(prefix));
+            && inner.wanted.iter().all(|prefix| {
+                is_v4(prefix) == is_v4(out) && !prefix.contains(out) && !out.contains(prefix)
+            });
         apart || inner.unwanted.iter().any(|around| around.contains(out))
     });
     wanted && unwanted

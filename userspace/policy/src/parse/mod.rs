@@ -7,6 +7,7 @@ mod zone;
 
 use std::collections::HashMap;
 
+use ipnet::{IpNet, Ipv6Net};
 use octroi_abi::opaque::{GROUPS, Opaque};
 use octroi_abi::rules::MAX_RULES;
 use octroi_abi::verdict::Verdict;
@@ -18,6 +19,7 @@ use toml::de::{DeTable, DeValue};
 use crate::diagnostic::{Diagnostics, Offset, Reporter, did_you_mean};
 use crate::lint;
 use crate::model::{Mode, Policy, Rule, Zone};
+use crate::transition::{MAX_NAT64, is_nat64_prefix};
 use values::Value;
 
 pub(crate) use lists::range;
@@ -154,12 +156,13 @@ impl Reader<'_, '_> {
         rules: Vec<Rule>,
         text: &str,
     ) -> Option<Policy> {
-        const KEYS: [&str; 6] = [
+        const KEYS: [&str; 7] = [
             "name",
             "version",
             "description",
             "mode",
             "default",
+            "nat64",
             "opaque",
         ];
         const MODES: [(&str, Mode); 2] = [("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
@@ -182,11 +185,14 @@ impl Reader<'_, '_> {
         let default = self.required(at, table, "default", "default = \"block\", for instance");
         let default = default.and_then(|value| self.verdict(value, "default"));
         let opaque = table.get("opaque").map(|value| self.opaque(value));
+        let nat64 = table.get("nat64").map(|value| self.nat64(value));
+        let nat64 = nat64.unwrap_or_default();
         Some(Policy {
             name: name?.text.to_owned(),
             version,
             description,
             mode: mode?,
+            nat64,
             zones,
             rules,
             default: default?,
@@ -217,6 +223,34 @@ impl Reader<'_, '_> {
     fn verdict(&mut self, value: &Value<'_>, key: &str) -> Option<Verdict> {
         let word = values::string(&mut self.reporter, value, key)?;
         values::choice(&mut self.reporter, word, key, &VERDICTS)
+    }
+
+    /// `nat64`: prefixes of one's own translators.
+    fn nat64(&mut self, value: &Spanned<DeValue<'_>>) -> Vec<Ipv6Net> {
+        let reporter = &mut self.reporter;
+        let mut prefixes = Vec::new();
+        for item in values::strings(reporter, value, "nat64") {
+            match zone::prefix(reporter, item, "nat64") {
+                Some(IpNet::V6(prefix)) if is_nat64_prefix(prefix) => prefixes.push(prefix),
+                Some(_) => reporter.error(
+                    item.at,
+                    format!("nat64: \"{}\" cannot be a NAT64 prefix", item.text),
+                    "an IPv6 prefix of 32, 40, 48, 56, 64 or 96 bits whose bits 64 to 71 are zero \
+                     is expected (RFC 6052), such as 64:ff9b:1::/96",
+                ),
+                None => {}
+            }
+        }
+        if prefixes.len() > MAX_NAT64 {
+            reporter.error(
+                value.span().start,
+                format!("nat64 has {} prefixes, {MAX_NAT64} at most", prefixes.len()),
+                "keep the prefixes of the translators behind this gateway",
+            );
+        }
+        prefixes.sort_unstable();
+        prefixes.dedup();
+        prefixes
     }
 
     /// `[policy.opaque]`: a verdict by kind or by group of kinds, `default` for the kinds that are

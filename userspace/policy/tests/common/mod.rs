@@ -113,7 +113,7 @@ pub(crate) const HOSTS: [&str; 5] = [
     "teams.microsoft.com",
     "Tchap.Gouv.FR.",
 ];
-const PREFIXES: [&str; 9] = [
+const PREFIXES: [&str; 13] = [
     "51.210.0.0/16",
     "51.210.4.0/24",
     "20.64.0.0/10",
@@ -123,8 +123,12 @@ const PREFIXES: [&str; 9] = [
     "2001:41d0::/32",
     "::/3",
     "10.10.0.0/16",
+    "64:ff9b::/96",
+    "2002::/16",
+    "2a01:64::/40",
+    "2002:144a:1::/48",
 ];
-pub(crate) const DESTINATIONS: [&str; 12] = [
+pub(crate) const DESTINATIONS: [&str; 22] = [
     "51.210.0.1",
     "51.210.4.9",
     "20.74.0.1",
@@ -137,6 +141,17 @@ pub(crate) const DESTINATIONS: [&str; 12] = [
     "2603:1000::1",
     "2a01:e0a::1",
     "fd00:20::9",
+    // 20.74.0.1 in every dress, and addresses that are not judged by what they embed.
+    "64:ff9b::20.74.0.1",
+    "2002:144a:1::1",
+    "2001:0:3333:3333:0:0:ebb5:fffe",
+    "::ffff:20.74.0.1",
+    "::20.74.0.1",
+    "2a01:64:14:4a00:1::",
+    "2a01:64:33:d200:1::",
+    "64:ff9b::10.10.5.1",
+    "2a01:64:a:a05:1::",
+    "2a01:64:14:4a00:101::",
 ];
 
 fn quoted(items: &[&str]) -> String {
@@ -236,7 +251,7 @@ fn rule() -> BoxedStrategy<String> {
             .boxed(),
         ),
         maybe(negatable("prefix", &PREFIXES)),
-        maybe(list("special", &["private", "multicast"])),
+        maybe(list("special", &["private", "multicast", "transition"])),
         maybe(negatable("name", &NAMES)),
     ];
     (verdict, shadow, conditions)
@@ -255,6 +270,7 @@ pub(crate) fn policy_text() -> BoxedStrategy<String> {
         .prop_map(|(mode, default, opaque, gre, rules)| {
             let mut text = format!(
                 "[policy]\nname = \"random\"\nmode = \"{mode}\"\ndefault = \"{default}\"\n\
+                 nat64 = [\"2a01:64::/40\"]\n\
                  [policy.opaque]\ndefault = \"{opaque}\"\ngre = \"{gre}\"\n\
                  [[zone]]\nname = \"cabinet\"\nprefixes = [\"10.10.0.0/16\", \"fd00:10::/48\"]\n\
                  [[zone]]\nname = \"guests\"\nprefixes = [\"10.20.0.0/16\", \"fd00:20::/48\"]\n\

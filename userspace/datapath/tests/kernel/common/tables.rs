@@ -6,6 +6,7 @@ use octroi_abi::rules::{
     ENFORCED, MARKS_MATTER, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE,
     RULES_PER_SET, RuleEntry, RuleSet, SHADOW,
 };
+use octroi_abi::transition::Marks;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::KernelTables;
 use octroi_policy::Tables;
@@ -68,6 +69,18 @@ pub fn rule(number: u16, verdict: Verdict, enforced: bool) -> RuleEntry {
     }
 }
 
+/// Marks of wanted prefixes.
+pub fn marks(prefix: u64) -> Marks {
+    Marks {
+        holds: prefix,
+        asn: u64::MAX,
+        prefix,
+        to: u64::MAX,
+        vetoes: 0,
+        plain: u64::MAX,
+    }
+}
+
 /// A rule set.
 pub fn set(entries: &[RuleEntry], flags: u32) -> RuleSet {
     let mut all = [RuleEntry::default(); RULES_PER_SET];
@@ -124,9 +137,10 @@ pub fn policy(enforced: bool) -> Tables {
             ("fd00::/8".parse().unwrap(), 1),
         ],
         marks: vec![
-            ("198.18.7.0/24".parse().unwrap(), MARK),
-            ("2001:db8:7::/48".parse().unwrap(), MARK),
+            ("198.18.7.0/24".parse().unwrap(), marks(MARK)),
+            ("2001:db8:7::/48".parse().unwrap(), marks(MARK)),
         ],
+        nat64: Vec::new(),
         rule_sets: sets,
         verdicts: vec![vec![0], classes],
         opaque: opaque_all(Verdict::Block, enforced),

@@ -88,8 +88,9 @@ impl Tried<'_> {
             .flat_map(|rule| &rule.conditions)
             .filter(|condition| concerns(condition))
             .collect();
-        let answers = |profile: &Profile, protocol, port| -> Vec<bool> {
+        let answers = |profile: &Profile, destination, protocol, port| -> Vec<bool> {
             let changed = Subject {
+                destination,
                 profile,
                 protocol,
                 port,
@@ -102,22 +103,29 @@ impl Tried<'_> {
                 .collect()
         };
         let subject = self.subject;
-        let mut seen = vec![answers(subject.profile, subject.protocol, subject.port)];
+        let mut seen = vec![answers(
+            subject.profile,
+            subject.destination,
+            subject.protocol,
+            subject.port,
+        )];
         values
             .into_iter()
             .filter(|change| {
                 let mut profile = subject.profile.clone();
                 let (mut protocol, mut port) = (subject.protocol, subject.port);
+                let mut destination = subject.destination;
                 match &change.value {
                     Value::Hosting(hosting) => {
                         profile.hosting = *hosting;
                         profile.special = None;
+                        destination = self.policy.looked_up(destination);
                     }
                     Value::Control(control) => profile.control = control.clone(),
                     Value::Packet(other, number) => (protocol, port) = (*other, *number),
                     _ => {}
                 }
-                let answer = answers(&profile, protocol, port);
+                let answer = answers(&profile, destination, protocol, port);
                 let new = !seen.contains(&answer);
                 if new {
                     seen.push(answer);

@@ -136,6 +136,7 @@ impl Search<'_> {
                 Value::Hosting(hosting) => {
                     profile.hosting = *hosting;
                     profile.special = None;
+                    subject.destination = self.policy.looked_up(subject.destination);
                 }
                 Value::Control(control) => profile.control = control.clone(),
                 Value::Zone(zone) => subject.zone = *zone,
