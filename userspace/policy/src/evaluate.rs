@@ -24,10 +24,19 @@ pub(crate) struct Standing {
     pub(crate) holds: bool,
     /// A name could change that.
     pub(crate) name_decides: bool,
-    /// It holds on every port and address.
-    pub(crate) everywhere: bool,
-    /// It holds for addresses that embed one of this class only.
-    pub(crate) transition: bool,
+    /// For which ports and addresses.
+    pub(crate) extent: Extent,
+}
+
+/// Where a rule holds that holds for a class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Extent {
+    /// On every port and address.
+    Everywhere,
+    /// On some.
+    Somewhere,
+    /// On some, and only for addresses that embed one of the class.
+    Transition,
 }
 
 impl Standing {
@@ -36,12 +45,10 @@ impl Standing {
         let mut holds = true;
         let mut could_hold = true;
         let mut could_fail = false;
-        let mut everywhere = true;
-        let mut transition = false;
+        let mut extent = Extent::Everywhere;
         for condition in &rule.conditions {
             if condition.asks_for_transition(facts.subject.profile) {
-                everywhere = false;
-                transition = true;
+                extent = Extent::Transition;
                 continue;
             }
             match condition.scope() {
@@ -51,8 +58,7 @@ impl Standing {
                         return Self {
                             holds: false,
                             name_decides: false,
-                            everywhere: false,
-                            transition: false,
+                            extent: Extent::Somewhere,
                         };
                     }
                 }
@@ -64,20 +70,28 @@ impl Standing {
                         could_hold &= condition.name_could_satisfy(facts);
                     }
                 }
-                Scope::Address | Scope::Packet => everywhere = false,
+                Scope::Address | Scope::Packet => {
+                    if extent == Extent::Everywhere {
+                        extent = Extent::Somewhere;
+                    }
+                }
             }
         }
         Self {
             holds,
             name_decides: if holds { could_fail } else { could_hold },
-            everywhere,
-            transition,
+            extent,
         }
+    }
+
+    /// It holds on every port and address.
+    pub(crate) fn everywhere(self) -> bool {
+        self.extent == Extent::Everywhere
     }
 
     /// Nothing after this rule is ever asked, whatever the port, address and name.
     pub(crate) fn settles(self, rule: &Rule) -> bool {
-        self.holds && self.everywhere && !self.name_decides && !rule.shadow
+        self.holds && self.everywhere() && !self.name_decides && !rule.shadow
     }
 }
 

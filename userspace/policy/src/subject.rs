@@ -120,8 +120,8 @@ impl<'a> Facts<'a> {
     /// Whether the destination is special in one of these ways, or embeds the address it is judged
     /// by in a way that is.
     pub(crate) fn is_special(&self, uses: &[SpecialUse]) -> bool {
-        let used = self.subject.profile.special;
-        used.is_some_and(|used| uses.contains(&used))
+        let special = self.subject.profile.special;
+        special.is_some_and(|special| uses.contains(&special))
             || self.is_transition() && uses.contains(&SpecialUse::Transition)
     }
 

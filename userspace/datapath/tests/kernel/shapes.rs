@@ -359,7 +359,9 @@ fn each_byte_of_a_datagram_passes_once() {
         datagram[4..6].copy_from_slice(&4_000_u16.to_be_bytes());
         datagram
     };
-    let piece = |number, offset, more, bytes: usize| {
+    // Numbers of their own: other tests share the table.
+    let piece = |number: u16, offset, more, bytes: usize| {
+        let number = 1_000 + number;
         let payload = if offset == 0 {
             head(bytes)
         } else {
@@ -407,10 +409,10 @@ fn each_byte_of_a_datagram_passes_once() {
     assert_eq!(piece(7, 0, true, 512), PASSED);
     assert_eq!(piece(7, 1_024, true, 8), PASSED);
     assert_eq!(piece(7, 512, false, 8), overlapping);
-    // Every byte of the longest datagram, an odd end.
-    assert_eq!(piece(8, 0, true, 32_768), PASSED);
-    assert_eq!(piece(8, 32_768, true, 32_000), PASSED);
+    // To the last byte of the longest datagram, an odd end.
+    assert_eq!(piece(8, 0, true, 1_400), PASSED);
     assert_eq!(piece(8, 64_768, false, 747), PASSED);
+    assert_eq!(piece(8, 64_760, true, 16), overlapping);
     // Not in units of eight bytes, or empty.
     assert_eq!(piece(9, 0, true, 100), dropped(Opaque::Malformed));
     assert_eq!(piece(2, 520, true, 0), dropped(Opaque::Malformed));

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use foldhash::fast::RandomState;
-use octroi_abi::flow::FRAGMENTS_ENTRIES;
+use octroi_abi::fragment::FRAGMENTS_ENTRIES;
 use octroi_abi::opaque::Opaque;
 
 use super::{flow_ports, mapped};

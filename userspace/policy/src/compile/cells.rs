@@ -10,7 +10,7 @@ use octroi_abi::rules::{
 use super::CompileError;
 use super::marks::Marks;
 use crate::condition::Condition;
-use crate::evaluate::Standing;
+use crate::evaluate::{Extent, Standing};
 use crate::model::{Policy, Rule};
 use crate::sets::ZoneSet;
 use crate::subject::Facts;
@@ -69,7 +69,10 @@ impl<'p> Cells<'p> {
             if standing.holds || standing.name_decides {
                 self.standings.push((number, standing));
             }
-            if standing.holds && standing.everywhere && !rule.shadow && zones_asked(rule).is_none()
+            if standing.holds
+                && standing.everywhere()
+                && !rule.shadow
+                && zones_asked(rule).is_none()
             {
                 break;
             }
@@ -96,17 +99,21 @@ impl<'p> Cells<'p> {
                 continue;
             }
             let shadow = self.policy.rule(number).is_some_and(|rule| rule.shadow);
-            let transition = if standing.transition { TRANSITION } else { 0 };
+            let transition = if standing.extent == Extent::Transition {
+                TRANSITION
+            } else {
+                0
+            };
             if !shadow {
                 self.key.push(u32::from(number) | transition);
-                if standing.everywhere {
+                if standing.everywhere() {
                     open = false;
                     break;
                 }
             } else if !shadowed {
                 // Only the first shadow rule that matches is recorded.
                 self.key.push(u32::from(number) | transition);
-                shadowed = standing.everywhere;
+                shadowed = standing.everywhere();
             }
         }
         if open {
