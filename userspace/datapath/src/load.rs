@@ -98,6 +98,8 @@ pub struct Datapath {
     pub(crate) gateway_addresses: HashMap<MapData, [u8; 16], u32>,
     pub(crate) flows_v4: FlowTable,
     pub(crate) flows_v6: FlowTable,
+    /// Kept open: programs that are loaded later refer to the maps by descriptor.
+    _flow_maps: [MapData; 2],
     pub(crate) events: Option<MapData>,
     pub(crate) samples: Option<MapData>,
     pub(crate) counters: PerCpuArray<MapData, u64>,
@@ -178,6 +180,7 @@ impl Datapath {
             probes: typed(&mut ebpf, name::PROBES, ProgramArray::try_from)?,
             trie_v4: typed(&mut ebpf, name::TRIE_V4, LpmTrie::try_from)?,
             trie_v6: typed(&mut ebpf, name::TRIE_V6, LpmTrie::try_from)?,
+            _flow_maps: [v4, v6],
             programs: ebpf,
             report: LoadReport {
                 adopted_maps,

@@ -293,7 +293,7 @@ fn tables_that_are_full_are_refused_with_numbers_and_change_nothing() {
     );
     let marks: Vec<_> = many(MARKS_ENTRIES / 2 + 1, 1)
         .into_iter()
-        .map(|(net, _)| (net, tables::MARK))
+        .map(|(net, _)| (net, tables::marks(tables::MARK)))
         .collect();
     let mut marked = tables::policy(true);
     marked.marks = marks;
