@@ -44,7 +44,7 @@ enum Task {
     Catalogue(catalogue::Arguments),
     /// Run the fuzz targets under libFuzzer
     Fuzz(fuzz::Arguments),
-    /// Measure: pure code, and the kernel programs beside a no-op program (root)
+    /// Measure the gate beside its peers: one table of ratios, docs/bench.md and a plot (root)
     Bench(bench::Arguments),
 }
 

@@ -1,9 +1,10 @@
 //! `cargo xtask setup`: installs what is missing, says what it does, does nothing twice.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
 use crate::process::{self, cargo, find_program, is_root, output, succeeds};
 
@@ -81,7 +82,7 @@ fn is_installed(package: &str) -> bool {
         .is_some_and(|status| status == "installed")
 }
 
-fn install_packages(packages: &[&str]) -> Result<()> {
+pub(crate) fn install_packages(packages: &[&str]) -> Result<()> {
     if packages.is_empty() {
         return Ok(());
     }
@@ -105,6 +106,89 @@ fn install_packages(packages: &[&str]) -> Result<()> {
                 .args(["install", "--yes", "--no-install-recommends"])
                 .args(packages),
         )
+    })
+}
+
+/// Installs a package from the backports of this Debian release: from the mirror that the release
+/// itself comes from, for this one installation, without a change of the system's list of sources. A
+/// service that the package brings is not started.
+pub(crate) fn install_from_backports(package: &str) -> Result<()> {
+    if find_program("apt-get").is_none() || !is_root() {
+        bail!("installing needs apt-get and root: install `{package}` by hand");
+    }
+    let targets = output(Command::new("apt-get").args([
+        "indextargets",
+        "--format",
+        "$(REPO_URI) $(CODENAME)",
+        "Created-By: Packages",
+        "Component: main",
+    ]));
+    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let source = backports_source(&targets.unwrap_or_default(), &release).with_context(|| {
+        format!(
+            "no package source of this Debian release is known to apt: install `{package}` by hand"
+        )
+    })?;
+    let directory = std::env::temp_dir().join(format!("xtask-backports-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)
+        .with_context(|| format!("cannot make {}", directory.display()))?;
+    println!("xtask: installing {package} from backports ({source})");
+    let list = directory.join("backports.list");
+    let installed = std::fs::write(&list, format!("{source}\n"))
+        .with_context(|| format!("cannot write {}", list.display()))
+        .and_then(|()| with_no_services(|| add_from(package, &list)));
+    // Nothing else is in it.
+    let _ = std::fs::remove_dir_all(&directory);
+    installed
+}
+
+fn add_from(package: &str, list: &Path) -> Result<()> {
+    let with_list = || {
+        let mut command = apt_get();
+        command.arg("-o");
+        command.arg(format!("Dir::Etc::sourcelist={}", list.display()));
+        command.args(["-o", "APT::Get::List-Cleanup=0"]);
+        command
+    };
+    retry(|| process::run(with_list().arg("update")))?;
+    retry(|| {
+        process::run(with_list().args(["install", "--yes", "--no-install-recommends", package]))
+    })
+}
+
+/// Debian's way to say that no service is to be started now (`invoke-rc.d(8)`).
+fn with_no_services(install: impl FnOnce() -> Result<()>) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let policy = Path::new("/usr/sbin/policy-rc.d");
+    if policy.exists() {
+        return install();
+    }
+    std::fs::write(policy, "#!/bin/sh\nexit 101\n")
+        .and_then(|()| std::fs::set_permissions(policy, std::fs::Permissions::from_mode(0o755)))
+        .with_context(|| format!("cannot write {}", policy.display()))?;
+    let installed = install();
+    std::fs::remove_file(policy).with_context(|| format!("cannot remove {}", policy.display()))?;
+    installed
+}
+
+/// The line of a source of backports, from apt's list of what it reads (address, code name) and
+/// `/etc/os-release`: the mirror of the release itself.
+fn backports_source(targets: &str, release: &str) -> Option<String> {
+    let codename = release
+        .lines()
+        .find_map(|line| line.strip_prefix("VERSION_CODENAME="))?
+        .trim_matches('"');
+    targets.lines().find_map(|line| {
+        let (address, of) = line.split_once(' ')?;
+        let keys = words
+            .next()
+            .map_or_else(String::new, |keys| format!("[signed-by={keys}] "));
+        (of == codename).then(|| {
+            format!(
+                "deb {} {codename}-backports main",
+                address.trim_end_matches('/')
+            )
+        })
     })
 }
 
@@ -168,4 +252,22 @@ fn retry(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
         }
     }
     attempt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backports_come_from_the_mirror_of_the_release() {
+        let targets = "http://mirror.example/security/ bookworm-security\n\
+                       http://mirror.example/debian/ bookworm\n";
+        let release = "NAME=\"Debian\"\nVERSION_CODENAME=bookworm\n";
+        assert_eq!(
+            backports_source(targets, release).as_deref(),
+            Some("deb http://mirror.example/debian bookworm-backports main")
+        );
+        assert_eq!(backports_source(targets, "ID=other\n"), None);
+        assert_eq!(backports_source("", release), None);
+    }
 }

@@ -1,0 +1,85 @@
+//! New flows a second on one CPU, each of them accounted.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use octroi_abi::outcome::{Direction, Loss, Outcome};
+use octroi_datapath::Program;
+
+use crate::rig::{MIB, Rig, World, pin_to, shuffled};
+use crate::row::{Budget, Row, number};
+use crate::{Effort, progress};
+
+const GROUP: &str = "New flows";
+/// The rate of the budget.
+const WANTED_PER_SECOND: u64 = 200_000;
+/// One batch of packets each so often.
+const TICK: Duration = Duration::from_millis(10);
+const BATCH: u32 = 2_000;
+
+/// Runs the part.
+///
+/// # Errors
+/// Not root, or the kernel refuses something.
+pub fn run(effort: Effort) -> Result<Vec<Row>> {
+    let world = World::open()?;
+    let rig = Rig::new(&world)?;
+    let _ = pin_to(0);
+    // 24 bits of source and 32 of destination: two of six million are the same flow by a chance of
+    // one in four thousand.
+    let frame = shuffled(
+        ("10.1.2.3", "51.210.0.1"),
+        [0x00ff_ffff, u32::MAX],
+        Program::Outbound,
+    )?;
+    progress("flows: at the rate of the budget");
+    let before = rig.datapath.counters()?;
+    let began = Instant::now();
+    let mut sent = 0_u64;
+    let mut busy = Duration::ZERO;
+    while began.elapsed() < effort.flow_time {
+        let due = began + TICK * u32::try_from(sent / u64::from(BATCH)).unwrap_or(u32::MAX);
+        std::thread::sleep(due.saturating_duration_since(Instant::now()));
+        let report = rig.datapath.run(Program::Shuffle, &frame, BATCH)?;
+        busy += report.took * BATCH;
+        sent += u64::from(BATCH);
+    }
+    let took = began.elapsed();
+    let told = rig.settle();
+    let after = rig.datapath.counters()?;
+    let rate = number(sent) / took.as_secs_f64();
+    let seen = after.seen(Direction::Outbound) - before.seen(Direction::Outbound);
+    let outcomes = after.outcomes(Direction::Outbound) - before.outcomes(Direction::Outbound);
+    let allowed = after.outcome(Direction::Outbound, Outcome::Allowed)
+        - before.outcome(Direction::Outbound, Outcome::Allowed);
+    let lost = |loss| after.loss(loss) - before.loss(loss);
+    let accounted = told.new + lost(Loss::Event) + lost(Loss::FlowInsert);
+    let table = rig.datapath.flows(&mut |_, _| {})?;
+    let (bytes, largest) = rig.memory()?;
+    Ok(vec![
+        Row::new(GROUP, "new flows, each by one packet", rate, "flows/s")
+            .budget(Budget::AtLeast(number(WANTED_PER_SECOND) * 0.999))
+            .note(format!(
+                "for {:.0} s on one CPU, which was busy {:.0} % of the time",
+                took.as_secs_f64(),
+                busy.as_secs_f64() / took.as_secs_f64() * 100.0
+            )),
+        Row::new(GROUP, "flows accounted", number(accounted), "flows")
+            .times(number(accounted) / number(sent), "of those sent")
+            .budget(Budget::RatioAtLeast(1.0))
+            .note(format!(
+                "{sent} sent: {} told by events, {} lost events counted, {} refused by the table and \
+                 counted; {} more told of, as closed or gone",
+                told.new,
+                lost(Loss::Event),
+                lost(Loss::FlowInsert),
+                told.other
+            )),
+        Row::new(GROUP, "packets in exactly one outcome", number(outcomes), "packets")
+            .times(number(outcomes) / number(seen), "of those seen")
+            .budget(Budget::RatioAtLeast(1.0))
+            .note(format!("{seen} seen, {allowed} allowed")),
+        Row::new(GROUP, "flows in the table afterwards", number(table as u64), "flows")
+            .note(format!("kernel memory {:.0} MiB ({largest})", bytes / MIB)),
+    ])
+}
