@@ -53,8 +53,10 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
     let allowed = after.outcome(Direction::Outbound, Outcome::Allowed)
         - before.outcome(Direction::Outbound, Outcome::Allowed);
     let lost = |loss| after.loss(loss) - before.loss(loss);
-    let accounted = told.new + lost(Loss::Event) + lost(Loss::FlowInsert);
-    let table = rig.datapath.flows(&mut |_, _| {})?;
+    let table = rig.datapath.flows(&mut |_, _| {}) as u64;
+    let placed = table + lost(Loss::FlowEvicted) + lost(Loss::FlowInsert);
+    let events = told.new + told.other + lost(Loss::Event);
+    let due = sent + lost(Loss::FlowEvicted);
     let (bytes, largest) = rig.memory()?;
     Ok(vec![
         Row::new(GROUP, "new flows, each by one packet", rate, "flows/s")
@@ -64,22 +66,30 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
                 took.as_secs_f64(),
                 busy.as_secs_f64() / took.as_secs_f64() * 100.0
             )),
-        Row::new(GROUP, "flows accounted", number(accounted), "flows")
-            .times(number(accounted) / number(sent), "of those sent")
+        Row::new(GROUP, "flows in the table, or counted out of it", number(placed), "flows")
+            .times(number(placed) / number(sent), "of those sent")
             .budget(Budget::RatioAtLeast(1.0))
             .note(format!(
-                "{sent} sent: {} told by events, {} lost events counted, {} refused by the table and \
-                 counted; {} more told of, as closed or gone",
+                "{sent} sent: {table} in the table, {} made room and told their account, {} refused and \
+                 counted",
+                lost(Loss::FlowEvicted),
+                lost(Loss::FlowInsert)
+            )),
+        Row::new(GROUP, "events told, or counted as lost", number(events), "events")
+            .times(number(events) / number(due), "of those due")
+            .budget(Budget::RatioAtLeast(1.0))
+            .note(format!(
+                "one for each flow that began or made room: {} first packets and {} others told, {} lost \
+                 to a full ring and counted",
                 told.new,
-                lost(Loss::Event),
-                lost(Loss::FlowInsert),
-                told.other
+                told.other,
+                lost(Loss::Event)
             )),
         Row::new(GROUP, "packets in exactly one outcome", number(outcomes), "packets")
             .times(number(outcomes) / number(seen), "of those seen")
             .budget(Budget::RatioAtLeast(1.0))
             .note(format!("{seen} seen, {allowed} allowed")),
-        Row::new(GROUP, "flows in the table afterwards", number(table as u64), "flows")
+        Row::new(GROUP, "flows in the table afterwards", number(table), "flows")
             .note(format!("kernel memory {:.0} MiB ({largest})", bytes / MIB)),
     ])
 }

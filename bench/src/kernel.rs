@@ -197,7 +197,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
             rows.push(measure(&rig, case, effort)?);
         }
         let began = Instant::now();
-        let flows = rig.datapath.flows(&mut |_, _| {})?;
+        let flows = rig.datapath.flows(&mut |_, _| {});
         let took = began.elapsed().as_secs_f64() * 1e3;
         if flows > 50_000 {
             tables.push(Row::new(

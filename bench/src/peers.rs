@@ -170,7 +170,7 @@ pub(crate) const NFT_TABLE: &str = "octroi_peers";
 /// The EU as an interval set, without a chain that asks it.
 pub(crate) fn nft_set(union: &[world::Span]) -> String {
     format!(
-        "table ip {NFT_TABLE} {{ set eu {{ type ipv4_addr; flags interval; elements = {{ {} }} }} }}\n",
+        "table ip {NFT_TABLE} {{\nset eu {{\ntype ipv4_addr; flags interval;\nelements = {{ {} }}\n}}\n}}\n",
         world::nft_elements(union, "")
     )
 }
@@ -178,7 +178,7 @@ pub(crate) fn nft_set(union: &[world::Span]) -> String {
 /// The world as a map from address to verdict, without a chain that asks it.
 pub(crate) fn nft_map(pieces: &[world::Span]) -> String {
     format!(
-        "table ip {NFT_TABLE} {{ map world {{ type ipv4_addr : verdict; flags interval; elements = {{ {} }} }} }}\n",
+        "table ip {NFT_TABLE} {{\nmap world {{\ntype ipv4_addr : verdict; flags interval;\nelements = {{ {} }}\n}}\n}}\n",
         world::nft_elements(pieces, " : accept")
     )
 }

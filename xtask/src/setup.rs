@@ -180,9 +180,6 @@ fn backports_source(targets: &str, release: &str) -> Option<String> {
         .trim_matches('"');
     targets.lines().find_map(|line| {
         let (address, of) = line.split_once(' ')?;
-        let keys = words
-            .next()
-            .map_or_else(String::new, |keys| format!("[signed-by={keys}] "));
         (of == codename).then(|| {
             format!(
                 "deb {} {codename}-backports main",
