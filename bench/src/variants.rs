@@ -161,7 +161,10 @@ impl Sets {
         match variant {
             Variant::Nothing => Ok(Standing::Nothing),
             Variant::Noop => {
-                let pins = lab.traces().pin_root().with_extension("noop");
+                // A name on a BPF file system holds no dot.
+                let mut pins = lab.traces().pin_root().into_os_string();
+                pins.push("-noop");
+                let pins = PathBuf::from(pins);
                 let datapath = Datapath::load(&octroi_datapath::LoadOptions::new(&pins))?;
                 drop(datapath);
                 let attached = pinned_noop(&pins).and_then(|program| {
@@ -255,7 +258,8 @@ impl Standing {
                 command::finish(&mut take)?;
             }
             Self::Gate(daemon, pins) => {
-                daemon.stop()?;
+                // It would close the account of every flow first.
+                daemon.kill()?;
                 Datapath::detach(&pins)?;
             }
             Self::Inline(process, mut take) => {

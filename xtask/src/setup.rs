@@ -124,7 +124,7 @@ pub(crate) fn install_from_backports(package: &str) -> Result<()> {
         "Component: main",
     ]));
     let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let source = backports_source(&targets.unwrap_or_default(), &release).with_context(|| {
+    let (source, suite) = backports_source(&targets.unwrap_or_default(), &release).with_context(|| {
         format!(
             "no package source of this Debian release is known to apt: install `{package}` by hand"
         )
@@ -136,13 +136,13 @@ pub(crate) fn install_from_backports(package: &str) -> Result<()> {
     let list = directory.join("backports.list");
     let installed = std::fs::write(&list, format!("{source}\n"))
         .with_context(|| format!("cannot write {}", list.display()))
-        .and_then(|()| with_no_services(|| add_from(package, &list)));
+        .and_then(|()| with_no_services(|| add_from(package, &list, &suite)));
     // Nothing else is in it.
     let _ = std::fs::remove_dir_all(&directory);
     installed
 }
 
-fn add_from(package: &str, list: &Path) -> Result<()> {
+fn add_from(package: &str, list: &Path, suite: &str) -> Result<()> {
     let with_list = || {
         let mut command = apt_get();
         command.arg("-o");
@@ -152,7 +152,15 @@ fn add_from(package: &str, list: &Path) -> Result<()> {
     };
     retry(|| process::run(with_list().arg("update")))?;
     retry(|| {
-        process::run(with_list().args(["install", "--yes", "--no-install-recommends", package]))
+        // What it needs may be newer there as well.
+        process::run(with_list().args([
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "--target-release",
+            suite,
+            package,
+        ]))
     })
 }
 
@@ -171,21 +179,18 @@ fn with_no_services(install: impl FnOnce() -> Result<()>) -> Result<()> {
     installed
 }
 
-/// The line of a source of backports, from apt's list of what it reads (address, code name) and
+/// The line of a source of backports and its suite, from apt's list of what it reads (address, code name) and
 /// `/etc/os-release`: the mirror of the release itself.
-fn backports_source(targets: &str, release: &str) -> Option<String> {
+fn backports_source(targets: &str, release: &str) -> Option<(String, String)> {
     let codename = release
         .lines()
         .find_map(|line| line.strip_prefix("VERSION_CODENAME="))?
         .trim_matches('"');
     targets.lines().find_map(|line| {
         let (address, of) = line.split_once(' ')?;
-        (of == codename).then(|| {
-            format!(
-                "deb {} {codename}-backports main",
-                address.trim_end_matches('/')
-            )
-        })
+        let suite = format!("{codename}-backports");
+        let address = address.trim_end_matches('/');
+        (of == codename).then(|| (format!("deb {address} {suite} main"), suite))
     })
 }
 
@@ -260,10 +265,12 @@ mod tests {
         let targets = "http://mirror.example/security/ bookworm-security\n\
                        http://mirror.example/debian/ bookworm\n";
         let release = "NAME=\"Debian\"\nVERSION_CODENAME=bookworm\n";
+        let (source, suite) = backports_source(targets, release).unwrap();
         assert_eq!(
-            backports_source(targets, release).as_deref(),
-            Some("deb http://mirror.example/debian bookworm-backports main")
+            source,
+            "deb http://mirror.example/debian bookworm-backports main"
         );
+        assert_eq!(suite, "bookworm-backports");
         assert_eq!(backports_source(targets, "ID=other\n"), None);
         assert_eq!(backports_source("", release), None);
     }
