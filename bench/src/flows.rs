@@ -25,11 +25,11 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
     let world = World::open()?;
     let rig = Rig::new(&world)?;
     let _ = pin_to(0);
-    // 24 bits of source and 32 of destination: two of six million are the same flow by a chance of
-    // one in four thousand.
+    // 24 bits of source and 29 of destination: that two of six million are the same flow has a chance
+    // of one in five hundred. Nothing between 32.0.0.0 and 63.255.255.255 belongs to the link itself.
     let frame = shuffled(
-        ("10.1.2.3", "51.210.0.1"),
-        [0x00ff_ffff, u32::MAX],
+        ("10.1.2.3", "32.0.0.1"),
+        [0x00ff_ffff, 0x1fff_ffff],
         Program::Outbound,
     )?;
     progress("flows: at the rate of the budget");

@@ -25,14 +25,17 @@ const COST: &str = "The same, as time for each packet above no filter";
 const DESTINATIONS: usize = 100_000;
 /// Payload bytes: the smallest frame that Ethernet allows, 60 bytes without its checksum.
 const PAYLOAD_BYTES: usize = 18;
-/// How long a variant is warmed up: every flow is seen.
-const WARM_UP: Duration = Duration::from_millis(700);
+/// How long a variant is warmed up at least, and until every destination was sent to so often, but not
+/// for ever.
+const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP_TIMES: usize = 2;
+const WARM_UP_MOST: Duration = Duration::from_secs(5);
 
-/// Runs the part.
+/// Runs the part with some contestants. What cannot be had has a row that says why.
 ///
 /// # Errors
 /// Not root, or the lab cannot be built.
-pub fn run(effort: Effort) -> Result<Vec<Row>> {
+pub fn run(effort: Effort, variants: &[Variant]) -> Result<Vec<Row>> {
     let world = World::open()?;
     let mut numbers = Numbers::new(0x006f_6374_726f_6931);
     let known = world::known_space(&world.atlas);
@@ -44,20 +47,15 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
     sink(&namespaces.internet)?;
     let frames = Arc::new(frames_to(&lab, &destinations)?);
     progress("forward: loading nftables and ipset");
-    let pieces = if effort.is_short() {
-        // The whole world takes nftables seconds.
-        union.clone()
-    } else {
-        world::world_pieces(&world.atlas)
-    };
-    let (sets, missing) = Sets::load(&lab, &union, &pieces)?;
+    let pieces = world::pieces(&world.atlas, effort);
+    let (sets, missing) = Sets::load(&lab, variants, &union, &pieces)?;
     let mut missing: HashMap<&str, String> = missing
         .into_iter()
         .map(|(variant, why)| (variant.name(), why))
         .collect();
     let mut rates: HashMap<&str, Vec<f64>> = HashMap::new();
     for round in 1..=effort.rounds {
-        for variant in Variant::ALL {
+        for variant in variants.iter().copied() {
             if missing.contains_key(variant.name()) {
                 continue;
             }
@@ -70,7 +68,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
             }
         }
     }
-    Ok(table(&rates, &missing))
+    Ok(table(variants, &rates, &missing))
 }
 
 /// The far end: packets arrive and are dropped by the route, without an answer.
@@ -123,7 +121,13 @@ fn measure(
 ) -> Result<f64> {
     let namespaces = lab.namespaces();
     let sender = Sender::start(&namespaces.lan, "uplink", Arc::clone(frames))?;
-    std::thread::sleep(WARM_UP);
+    let started = Instant::now();
+    let enough = u64::try_from(frames.len() * WARM_UP_TIMES).unwrap_or(u64::MAX);
+    while started.elapsed() < WARM_UP
+        || (sender.sent() < enough && started.elapsed() < WARM_UP_MOST)
+    {
+        std::thread::sleep(Duration::from_millis(20));
+    }
     let (before, began) = (forwarded(&namespaces.gateway)?, Instant::now());
     std::thread::sleep(effort.forward_time);
     let (after, took) = (forwarded(&namespaces.gateway)?, began.elapsed());
@@ -149,12 +153,16 @@ fn sent_packets(text: &str, interface: &str) -> Option<u64> {
     line.split_whitespace().nth(9)?.parse().ok()
 }
 
-fn table(rates: &HashMap<&str, Vec<f64>>, missing: &HashMap<&str, String>) -> Vec<Row> {
+fn table(
+    variants: &[Variant],
+    rates: &HashMap<&str, Vec<f64>>,
+    missing: &HashMap<&str, String>,
+) -> Vec<Row> {
     let of = |variant: Variant| rates.get(variant.name()).filter(|rates| !rates.is_empty());
     let nothing = of(Variant::Nothing);
     let mut rows = Vec::new();
     let mut costs = Vec::new();
-    for variant in Variant::ALL {
+    for variant in variants.iter().copied() {
         let name = variant.name();
         let Some(own) = of(variant) else {
             let why = missing.get(name).map_or("not measured", String::as_str);
@@ -219,7 +227,7 @@ outside0: 1000     10    0    0    0     0          0         0     2000      25
             (Variant::Octroi.name(), vec![9e5, 4.5e5]),
         ]);
         let missing = HashMap::from([(Variant::Suricata.name(), "not there".to_owned())]);
-        let rows = table(&rates, &missing);
+        let rows = table(&Variant::ALL, &rates, &missing);
         let octroi = rows
             .iter()
             .find(|row| row.what == Variant::Octroi.name())

@@ -92,7 +92,7 @@ impl Part {
         let run = move || match self {
             Self::Kernel => kernel::run(effort),
             Self::Peers => peers::run(effort),
-            Self::Forward => forward::run(effort),
+            Self::Forward => forward::run(effort, &variants::Variant::ALL),
             Self::Flows => flows::run(effort),
         };
         match std::thread::spawn(run).join() {

@@ -53,7 +53,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
         .times(trie_took / ours, "of Octroi")
         .note(format!("{count} prefixes, one call each")),
     );
-    rows.extend(tools(&world, ours)?);
+    rows.extend(tools(&world, ours, effort)?);
     Ok(rows)
 }
 
@@ -111,10 +111,10 @@ impl Drop for OwnNamespace {
 }
 
 /// Loads nftables and ipset in a namespace without any interface.
-fn tools(world: &World, ours: f64) -> Result<Vec<Row>> {
+fn tools(world: &World, ours: f64, effort: Effort) -> Result<Vec<Row>> {
     let namespace = OwnNamespace::new("peers")?;
     let union = world::union_space(&world.atlas);
-    let pieces = world::world_pieces(&world.atlas);
+    let pieces = world::pieces(&world.atlas, effort);
     let networks = world::networks(&union);
     let mut rows = Vec::new();
     let tasks: [(&str, &str, usize, &str, String); 3] = [

@@ -90,20 +90,21 @@ pub struct Sets {
 }
 
 impl Sets {
-    /// Loads the tables of those variants that can be had. Returns what could not be loaded, and
+    /// Loads the tables of those of some variants that can be had. Returns what could not be loaded, and
     /// why.
     ///
     /// # Errors
     /// The lab's directory cannot be written to.
     pub fn load(
         lab: &Lab,
+        variants: &[Variant],
         union: &[Span],
         world: &[Span],
     ) -> Result<(Self, Vec<(Variant, String)>)> {
         let gateway = &lab.namespaces().gateway;
-        let mut missing: Vec<(Variant, String)> = Variant::ALL
-            .into_iter()
-            .filter_map(|variant| Some((variant, not_here(variant.programs())?)))
+        let mut missing: Vec<(Variant, String)> = variants
+            .iter()
+            .filter_map(|variant| Some((*variant, not_here(variant.programs())?)))
             .collect();
         let networks = world::networks(union);
         let directory = lab.directory();
@@ -127,7 +128,7 @@ impl Sets {
             ),
         ];
         for (variant, program, arguments, text) in loads {
-            if missing.iter().any(|(other, _)| *other == variant) {
+            if !variants.contains(&variant) || missing.iter().any(|(other, _)| *other == variant) {
                 continue;
             }
             let mut tool = gateway.command(program);

@@ -8,6 +8,8 @@ use ipnet::IpNet;
 use octroi_geo_db::atlas::range::{Address, Partition, networks_of};
 use octroi_geo_db::{Atlas, CLASS_UNKNOWN, Group};
 
+use crate::Effort;
+
 /// A first and a last address.
 pub type Span = (u32, u32);
 
@@ -136,9 +138,13 @@ pub fn nft_elements(spans: &[Span], value: &str) -> String {
     text
 }
 
-/// Every piece of the atlas's IPv4 table of which something is known: the world, one by one.
+/// Every piece of the atlas's IPv4 table of which something is known: the world, one by one. The EU
+/// alone when things are to be short: nftables takes seconds to load the world.
 #[must_use]
-pub fn world_pieces(atlas: &Atlas) -> Vec<Span> {
+pub fn pieces(atlas: &Atlas, effort: Effort) -> Vec<Span> {
+    if effort.is_short() {
+        return union_space(atlas);
+    }
     let pieces = atlas.classes_v4().pieces();
     pieces
         .filter(|piece| piece.value != CLASS_UNKNOWN)
