@@ -1,6 +1,6 @@
-//! The way out: an outbound packet on the inside interface (XDP).
+//! The way out: an outbound packet on the inside interface (XDP), or of this host itself (TCX
+//! egress).
 
-use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use octroi_abi::control::{Active, Control};
 use octroi_abi::event::kind;
@@ -10,19 +10,46 @@ use octroi_abi::table::{Account, Decided};
 use octroi_abi::verdict::Verdict;
 
 use crate::event::{self, Sight, Told};
-use crate::frame::{Frame as _, XdpFrame};
+use crate::frame::{Frame, SkbFrame, XdpFrame};
 use crate::judge;
 use crate::link::Link;
 use crate::maps::{CONTROL, SCRATCH, Sample, Scratch};
 use crate::packet::{Packet, words};
 use crate::table::{self, Found};
-use crate::{account, control, count, link, reject, sample};
+use crate::{account, control, count, link, local, reject, sample};
 
 const DIRECTION: Direction = Direction::Outbound;
 
-/// One packet, from its first byte to exactly one outcome.
+/// A frame on its way out, by the role of its interface.
+pub trait Outbound: Frame {
+    /// Whether this host is a gateway between the two ends, whose own traffic passes.
+    const GATEWAY: bool;
+    /// Turns the frame into an answer to a rejected packet. `false`: it must not be answered, or
+    /// cannot be.
+    fn answer(&self, packet: &Packet, now_ns: u64) -> bool;
+}
+
+impl Outbound for XdpFrame {
+    const GATEWAY: bool = true;
+
+    #[inline(always)]
+    fn answer(&self, packet: &Packet, now_ns: u64) -> bool {
+        reject::answer(self, packet, now_ns)
+    }
+}
+
+impl Outbound for SkbFrame {
+    const GATEWAY: bool = false;
+
+    #[inline(always)]
+    fn answer(&self, packet: &Packet, now_ns: u64) -> bool {
+        local::answer(self, packet, now_ns)
+    }
+}
+
+/// One packet, from its first byte to exactly one outcome, which is counted.
 #[inline(always)]
-pub fn run(frame: &XdpFrame, link: Link) -> u32 {
+pub fn run<F: Outbound>(frame: &F, link: Link) -> Outcome {
     count::seen(DIRECTION);
     let outcome = match SCRATCH.get_ptr_mut(DIRECTION as u32) {
         Some(scratch) => {
@@ -35,15 +62,11 @@ pub fn run(frame: &XdpFrame, link: Link) -> u32 {
         None => Outcome::InternalDrop,
     };
     count::outcome(DIRECTION, outcome);
-    match outcome {
-        Outcome::Rejected => XDP_TX,
-        other if other.passes() => XDP_PASS,
-        _ => XDP_DROP,
-    }
+    outcome
 }
 
 #[inline(always)]
-fn decide(frame: &XdpFrame, scratch: &mut Scratch) -> Outcome {
+fn decide<F: Outbound>(frame: &F, scratch: &mut Scratch) -> Outcome {
     let packet = &scratch.packet;
     count::opaque(packet.opaque);
     if packet.link_control != 0 {
@@ -84,7 +107,7 @@ fn decide(frame: &XdpFrame, scratch: &mut Scratch) -> Outcome {
 
 /// A packet judged without a flow entry, although its shape is known.
 #[inline(never)]
-fn alone(frame: &XdpFrame, scratch: &Scratch, now_ns: u64) -> Outcome {
+fn alone<F: Outbound>(frame: &F, scratch: &Scratch, now_ns: u64) -> Outcome {
     let verdict = scratch.decision.verdict;
     if scratch.decision.stops() {
         stop(frame, &scratch.packet, verdict, now_ns)
@@ -121,7 +144,7 @@ fn is_link(packet: &Packet) -> bool {
 }
 
 #[inline(always)]
-fn sight(frame: &XdpFrame, now_ns: u64) -> Sight {
+fn sight<F: Outbound>(frame: &F, now_ns: u64) -> Sight {
     Sight {
         now_ns,
         ifindex: frame.ifindex(),
@@ -132,8 +155,8 @@ fn sight(frame: &XdpFrame, now_ns: u64) -> Sight {
 
 /// A packet of a flow whose verdict is current: count it, apply the verdict.
 #[inline(always)]
-fn known(
-    frame: &XdpFrame,
+fn known<F: Outbound>(
+    frame: &F,
     packet: &Packet,
     scratch: &mut Sample,
     account: &mut Account,
@@ -165,8 +188,8 @@ fn known(
 /// A packet whose flow was judged for it: as [`known`], and userspace is told (`told`: the kind of
 /// event, or 0).
 #[inline(never)]
-fn judged(
-    frame: &XdpFrame,
+fn judged<F: Outbound>(
+    frame: &F,
     scratch: &mut Scratch,
     account: &mut Account,
     told: u8,
@@ -211,9 +234,9 @@ fn passed(verdict: u8) -> Outcome {
 
 /// Stops a packet, in silence or with an answer.
 #[inline(always)]
-fn stop(frame: &XdpFrame, packet: &Packet, verdict: u8, now_ns: u64) -> Outcome {
+fn stop<F: Outbound>(frame: &F, packet: &Packet, verdict: u8, now_ns: u64) -> Outcome {
     if verdict == Verdict::Reject.code() {
-        if reject::answer(frame, packet, now_ns) {
+        if frame.answer(packet, now_ns) {
             Outcome::Rejected
         } else {
             Outcome::RejectedSilently
@@ -237,8 +260,8 @@ enum Next {
 
 /// The first packet of a flow, or the first one under another generation or shape.
 #[inline(always)]
-fn resolve(
-    frame: &XdpFrame,
+fn resolve<F: Outbound>(
+    frame: &F,
     scratch: &mut Scratch,
     control: &Control,
     active: u64,
@@ -256,7 +279,7 @@ fn resolve(
     if is_link(packet) {
         return Next::Outcome(Outcome::Control);
     }
-    if control::is_gateway(&packet.key.outside) {
+    if F::GATEWAY && control::is_gateway(&packet.key.outside) {
         return Next::Outcome(Outcome::Gateway);
     }
     let generation = Active::unpack(active).generation;
@@ -300,7 +323,7 @@ fn resolve(
 
 /// A packet that cannot have a flow: unparseable, not IP, an odd fragment.
 #[inline(never)]
-fn without_flow(frame: &XdpFrame, scratch: &mut Scratch, active: u64, now_ns: u64) -> Outcome {
+fn without_flow<F: Outbound>(frame: &F, scratch: &mut Scratch, active: u64, now_ns: u64) -> Outcome {
     let Scratch {
         packet,
         decision,
@@ -311,7 +334,7 @@ fn without_flow(frame: &XdpFrame, scratch: &mut Scratch, active: u64, now_ns: u6
         if is_link(packet) {
             return Outcome::Control;
         }
-        if control::is_gateway(&packet.key.outside) {
+        if F::GATEWAY && control::is_gateway(&packet.key.outside) {
             return Outcome::Gateway;
         }
     }

@@ -1,5 +1,5 @@
 //! The way back: a reply on the inside interface (TCX egress), after un-NAT and before
-//! segmentation.
+//! segmentation; or to this host itself (XDP).
 
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use octroi_abi::control::Active;
@@ -10,7 +10,7 @@ use octroi_abi::table::Decided;
 use octroi_abi::verdict::Verdict;
 
 use crate::event::{self, Sight, Told};
-use crate::frame::{Frame as _, SkbFrame};
+use crate::frame::{Frame, SkbFrame, XdpFrame};
 use crate::judge;
 use crate::link::Link;
 use crate::maps::{SCRATCH, Scratch};
@@ -21,13 +21,41 @@ use crate::{account, control, count, cut, link, sample};
 
 const DIRECTION: Direction = Direction::Reply;
 
-/// Let later programs of the same hook run (`enum tcx_action_base`, Linux 6.6).
-const TCX_NEXT: i32 = -1;
-const TCX_DROP: i32 = 2;
+/// A frame on its way back, by the role of its interface.
+pub trait Reply: Frame {
+    /// Whether this host is a gateway between the two ends, whose own traffic passes.
+    const GATEWAY: bool;
+    /// Turns the frame into a RST, or leaves one that is. `false`: it cannot be.
+    fn cut(&self, packet: &Packet) -> bool;
+}
 
-/// One packet, from its first byte to exactly one outcome.
+impl Reply for SkbFrame {
+    const GATEWAY: bool = true;
+
+    #[inline(always)]
+    fn cut(&self, packet: &Packet) -> bool {
+        cut::reset(self, packet)
+    }
+}
+
+impl Reply for XdpFrame {
+    const GATEWAY: bool = false;
+
+    #[inline(always)]
+    fn cut(&self, packet: &Packet) -> bool {
+        cut::reset_xdp(self, packet)
+    }
+}
+
+/// Whether a reply goes on: a rejected one does, as the RST that it has become.
 #[inline(always)]
-pub fn run(frame: &SkbFrame, link: Link) -> i32 {
+pub fn goes_on(outcome: Outcome) -> bool {
+    outcome.passes() || outcome as u8 == Outcome::Rejected as u8
+}
+
+/// One packet, from its first byte to exactly one outcome, which is counted.
+#[inline(always)]
+pub fn run<F: Reply>(frame: &F, link: Link) -> Outcome {
     count::seen(DIRECTION);
     let outcome = match SCRATCH.get_ptr_mut(DIRECTION as u32) {
         Some(scratch) => {
@@ -40,12 +68,11 @@ pub fn run(frame: &SkbFrame, link: Link) -> i32 {
         None => Outcome::InternalDrop,
     };
     count::outcome(DIRECTION, outcome);
-    // A rejected reply goes on as the RST that it has become.
-    if outcome.passes() || outcome as u8 == Outcome::Rejected as u8 { TCX_NEXT } else { TCX_DROP }
+    outcome
 }
 
 #[inline(always)]
-fn decide(frame: &SkbFrame, scratch: &mut Scratch) -> Outcome {
+fn decide<F: Reply>(frame: &F, scratch: &mut Scratch) -> Outcome {
     let packet = &scratch.packet;
     count::opaque(packet.opaque);
     if packet.link_control != 0 {
@@ -74,7 +101,7 @@ fn is_link(packet: &Packet) -> bool {
 }
 
 #[inline(always)]
-fn sight(frame: &SkbFrame, now_ns: u64) -> Sight {
+fn sight<F: Reply>(frame: &F, now_ns: u64) -> Sight {
     Sight {
         now_ns,
         ifindex: frame.ifindex(),
@@ -85,8 +112,8 @@ fn sight(frame: &SkbFrame, now_ns: u64) -> Sight {
 
 /// A reply of a flow: count it; a stopped flow is stopped both ways.
 #[inline(always)]
-fn known(
-    frame: &SkbFrame,
+fn known<F: Reply>(
+    frame: &F,
     scratch: &mut Scratch,
     found: Found,
     active: u64,
@@ -124,7 +151,7 @@ fn known(
         sample::take(frame, &sight(frame, now_ns), packet, sample, account);
     }
     let outcome = match outcome_of(decided) {
-        Outcome::RejectedSilently if cut::reset(frame, packet) => Outcome::Rejected,
+        Outcome::RejectedSilently if frame.cut(packet) => Outcome::Rejected,
         outcome => outcome,
     };
     if told == 0 && closed {
@@ -161,7 +188,7 @@ fn outcome_of(decided: u64) -> Outcome {
 
 /// A packet towards the inside that no flow is known for.
 #[inline(never)]
-fn unknown(frame: &SkbFrame, scratch: &mut Scratch, active: u64, now_ns: u64) -> Outcome {
+fn unknown<F: Reply>(frame: &F, scratch: &mut Scratch, active: u64, now_ns: u64) -> Outcome {
     let Scratch {
         packet,
         decision,
@@ -172,7 +199,7 @@ fn unknown(frame: &SkbFrame, scratch: &mut Scratch, active: u64, now_ns: u64) ->
         if is_link(packet) {
             return Outcome::Control;
         }
-        if control::is_gateway(&packet.key.outside) {
+        if F::GATEWAY && control::is_gateway(&packet.key.outside) {
             return Outcome::Gateway;
         }
     }

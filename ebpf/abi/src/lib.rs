@@ -38,6 +38,14 @@ pub mod name {
     pub const PROGRAM_OUTBOUND_L3: &str = "octroi_outbound_l3";
     /// [`PROGRAM_REPLY`] on an interface without a link header.
     pub const PROGRAM_REPLY_L3: &str = "octroi_reply_l3";
+    /// TCX egress program of a host that guards itself: outbound packets.
+    pub const PROGRAM_HOST_OUTBOUND: &str = "octroi_host_outbound";
+    /// [`PROGRAM_HOST_OUTBOUND`] on an interface without a link header.
+    pub const PROGRAM_HOST_OUTBOUND_L3: &str = "octroi_host_outbound_l3";
+    /// XDP program of a host that guards itself: replies.
+    pub const PROGRAM_HOST_REPLY: &str = "octroi_host_reply";
+    /// [`PROGRAM_HOST_REPLY`] on an interface without a link header.
+    pub const PROGRAM_HOST_REPLY_L3: &str = "octroi_host_reply_l3";
     /// XDP program that does nothing: the floor of the benches.
     pub const PROGRAM_NOOP: &str = "octroi_noop";
     /// XDP program that only looks a destination up: for the benches.

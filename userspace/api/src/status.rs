@@ -83,6 +83,9 @@ pub struct InterfaceStatus {
     pub index: Option<u32>,
     /// Both programs are attached.
     pub attached: bool,
+    /// `inside` (it guards who is beyond it) or `host` (this machine itself).
+    #[serde(default)]
+    pub role: String,
     /// `native` or `generic` XDP.
     pub mode: String,
     /// What its frames begin with, while it is attached: `Ethernet` or `no link header`.

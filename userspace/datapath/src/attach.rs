@@ -1,10 +1,11 @@
-//! Attaching to an interface: XDP for what goes out, TCX egress for what comes back.
+//! Attaching to an interface: to XDP and TCX egress, with the programs of its role.
 //!
 //! Links are pinned. A link that is already pinned is given the new program in one step, without a
 //! packet in between; it stays pinned (pinning it again fails with EEXIST). A link whose interface
 //! was deleted is dead for good (ENOLINK): its pin is removed and a new link is made.
 
 use std::fmt;
+use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -12,7 +13,6 @@ use aya::maps::MapError;
 use aya::programs::links::FdLink;
 use aya::programs::tc::TcAttachOptions;
 use aya::programs::{LinkOrder, ProgramError, TcAttachType, XdpMode as AyaXdpMode};
-use octroi_abi::name;
 
 use crate::bpffs;
 use crate::error::DatapathError;
@@ -21,6 +21,7 @@ use crate::interface::{self, ATTACHED_GENERIC, ATTACHED_NATIVE, LinkKind};
 use crate::links::{is_alive, link_error, open, take_off};
 use crate::load::Datapath;
 use crate::neighbours::{Neighbours, foreign_xdp, neighbours};
+use crate::place::Role;
 
 /// How XDP runs.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,6 +72,8 @@ pub struct AttachReport {
     pub interface: String,
     /// Its index.
     pub ifindex: u32,
+    /// On which side those are who are guarded.
+    pub role: Role,
     /// What its frames begin with.
     pub link: LinkKind,
     /// The mode XDP runs in, as the kernel says.
@@ -85,14 +88,19 @@ pub struct AttachReport {
 
 impl fmt::Display for AttachReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (xdp, egress) = match self.role {
+            Role::Inside => (self.outbound, self.reply),
+            Role::Host => (self.reply, self.outbound),
+        };
         write!(
             f,
-            "{} ({}): XDP ({}) {}, TCX egress {}",
+            "{} ({}, {}): XDP ({}) {}, TCX egress {}",
             self.interface,
+            self.role.name(),
             self.link.name(),
             self.mode.name(),
-            self.outbound.name(),
-            self.reply.name()
+            xdp.name(),
+            egress.name()
         )?;
         let Neighbours { before, after } = &self.neighbours;
         if !before.is_empty() {
@@ -117,41 +125,62 @@ impl Datapath {
         interface: &str,
         mode: XdpMode,
     ) -> Result<AttachReport, DatapathError> {
+        self.attach_as(interface, Role::Inside, mode)
+    }
+
+    /// The same in a role of its own. Links of the other role are given the programs of this one in
+    /// place.
+    ///
+    /// # Errors
+    /// See [`Datapath::attach`].
+    pub fn attach_as(
+        &mut self,
+        interface: &str,
+        role: Role,
+        mode: XdpMode,
+    ) -> Result<AttachReport, DatapathError> {
         let (ifindex, link) = interface::find(interface)?;
         let hooked = Hooked {
             interface,
             ifindex,
-            programs: programs(link),
+            programs: role.programs(link),
         };
         let links = self.pins.links(interface);
         bpffs::create(&links)?;
-        let outbound_pin = links.join(name::PROGRAM_OUTBOUND);
-        let reply_pin = links.join(name::PROGRAM_REPLY);
+        adopt_other_role(&links, role)?;
+        let [xdp_pin, egress_pin] = role.pins().map(|pin| links.join(pin));
 
-        let outbound = self.attach_outbound(&hooked, mode, &outbound_pin)?;
+        let xdp = self.attach_xdp(&hooked, mode, &xdp_pin)?;
         let attached = self
-            .attach_reply(&hooked, &reply_pin)
-            .and_then(|reply| Ok((reply, mode_of(&hooked)?, neighbours(interface)?)));
+            .attach_egress(&hooked, &egress_pin)
+            .and_then(|egress| Ok((egress, mode_of(&hooked)?, neighbours(interface)?)));
         match attached {
-            Ok((reply, mode, neighbours)) => Ok(AttachReport {
-                interface: interface.to_owned(),
-                ifindex,
-                link,
-                mode,
-                outbound,
-                reply,
-                neighbours,
-            }),
+            Ok((egress, mode, neighbours)) => {
+                let (outbound, reply) = match role {
+                    Role::Inside => (xdp, egress),
+                    Role::Host => (egress, xdp),
+                };
+                Ok(AttachReport {
+                    interface: interface.to_owned(),
+                    ifindex,
+                    role,
+                    link,
+                    mode,
+                    outbound,
+                    reply,
+                    neighbours,
+                })
+            }
             Err(error) => {
-                if outbound != Attachment::Replaced {
-                    take_off(&outbound_pin)?;
+                if xdp != Attachment::Replaced {
+                    take_off(&xdp_pin)?;
                 }
                 Err(error)
             }
         }
     }
 
-    fn attach_outbound(
+    fn attach_xdp(
         &mut self,
         hooked: &Hooked<'_>,
         mode: XdpMode,
@@ -214,7 +243,7 @@ impl Datapath {
         })
     }
 
-    fn attach_reply(
+    fn attach_egress(
         &mut self,
         hooked: &Hooked<'_>,
         pin: &Path,
@@ -283,12 +312,19 @@ impl Hooked<'_> {
     }
 }
 
-/// The programs for a kind of link: XDP, TCX egress.
-const fn programs(link: LinkKind) -> [&'static str; 2] {
-    match link {
-        LinkKind::Ethernet => [name::PROGRAM_OUTBOUND, name::PROGRAM_REPLY],
-        LinkKind::Bare => [name::PROGRAM_OUTBOUND_L3, name::PROGRAM_REPLY_L3],
+/// Links of the other role of an interface go over to this one: same hooks, other programs.
+fn adopt_other_role(links: &Path, role: Role) -> Result<(), DatapathError> {
+    for (other, ours) in role.other().pins().into_iter().zip(role.pins()) {
+        let (other, ours) = (links.join(other), links.join(ours));
+        if other.exists() && !ours.exists() {
+            fs::rename(&other, &ours).map_err(|source| DatapathError::File {
+                operation: "rename the pinned link",
+                path: other,
+                source,
+            })?;
+        }
     }
+    Ok(())
 }
 
 const fn attached_code(mode: XdpMode) -> u8 {

@@ -10,6 +10,14 @@ use octroi_abi::name;
 use crate::error::DatapathError;
 use crate::interface::RunningXdp;
 
+/// Our programs for TCX egress.
+const EGRESS: [&str; 4] = [
+    name::PROGRAM_REPLY,
+    name::PROGRAM_REPLY_L3,
+    name::PROGRAM_HOST_OUTBOUND,
+    name::PROGRAM_HOST_OUTBOUND_L3,
+];
+
 /// Programs of others on TCX egress of an interface, each as `"name" (id 7)`, in the order in which
 /// they run.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -55,10 +63,7 @@ pub fn neighbours(interface: &str) -> Result<Neighbours, DatapathError> {
 fn is_ours(program: &ProgramInfo) -> bool {
     // The kernel keeps the first 15 bytes (`BPF_OBJ_NAME_LEN`).
     let name = program.name_as_str().unwrap_or_default();
-    !name.is_empty()
-        && [name::PROGRAM_REPLY, name::PROGRAM_REPLY_L3]
-            .iter()
-            .any(|ours| ours.starts_with(name))
+    !name.is_empty() && EGRESS.iter().any(|ours| ours.starts_with(name))
 }
 
 fn called(program: &ProgramInfo) -> String {

@@ -26,6 +26,10 @@ pub enum Program {
     OutboundL3,
     /// TCX egress: replies without a link header.
     ReplyL3,
+    /// TCX egress: packets of the host itself.
+    HostOutbound,
+    /// XDP: replies to the host itself.
+    HostReply,
     /// XDP: nothing.
     Noop,
     /// XDP: one look-up of the destination.
@@ -82,12 +86,20 @@ impl Program {
         matches!(self, Self::Reply | Self::ReplyL3)
     }
 
+    /// Whether it runs by XDP; the others run by TCX.
+    #[must_use]
+    pub const fn is_xdp(self) -> bool {
+        !matches!(self, Self::Reply | Self::ReplyL3 | Self::HostOutbound)
+    }
+
     fn name(self) -> &'static str {
         match self {
             Self::Outbound => name::PROGRAM_OUTBOUND,
             Self::Reply => name::PROGRAM_REPLY,
             Self::OutboundL3 => name::PROGRAM_OUTBOUND_L3,
             Self::ReplyL3 => name::PROGRAM_REPLY_L3,
+            Self::HostOutbound => name::PROGRAM_HOST_OUTBOUND,
+            Self::HostReply => name::PROGRAM_HOST_REPLY,
             Self::Noop => name::PROGRAM_NOOP,
             Self::Lookup => name::PROGRAM_LOOKUP,
             Self::Parse => name::PROGRAM_PARSE,

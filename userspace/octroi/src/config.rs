@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub(crate) use self::interface::Interface;
+pub(crate) use self::interface::{Interface, Role};
 
 /// Where pins live unless the configuration says otherwise.
 pub(crate) const DEFAULT_PIN_ROOT: &str = "/sys/fs/bpf/octroi";
@@ -17,7 +17,7 @@ pub(crate) const DEFAULT_SOCKET: &str = "/run/octroi/octroi.sock";
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Config {
-    /// Inside interfaces: where the zones' packets enter the gateway.
+    /// Interfaces: where the zones' packets enter the gateway, or leave this host.
     #[serde(deserialize_with = "interface::list")]
     pub(crate) interfaces: Vec<Interface>,
     /// How the XDP program is attached, where an interface does not say it.

@@ -87,6 +87,7 @@ pub(crate) fn status(flows: u64, lost: u64) -> api::StatusReport {
             index: Some(3),
             attached: true,
             mode: "native".to_owned(),
+            role: "inside".to_owned(),
             link: "Ethernet".to_owned(),
             before: Vec::new(),
             after: Vec::new(),

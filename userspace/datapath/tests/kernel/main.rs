@@ -8,6 +8,7 @@ mod calendar;
 mod common;
 mod equivalence;
 mod faults;
+mod host;
 mod links;
 mod neighbours;
 mod network;

@@ -148,7 +148,7 @@ fn a_tun_device_is_guarded_like_any_other() {
         assert!(
             report
                 .to_string()
-                .starts_with("tun9 (no link header): XDP (generic)"),
+                .starts_with("tun9 (inside, no link header): XDP (generic)"),
             "{report}"
         );
         for (allowed, inside) in [("198.18.1.1", STATION), ("2001:db8:1::1", STATION_V6)] {

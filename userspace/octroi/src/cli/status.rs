@@ -50,7 +50,10 @@ fn render(report: &StatusReport) -> String {
     for interface in &report.interfaces {
         let state = match (&interface.problem, interface.attached) {
             (Some(problem), _) => problem.clone(),
-            (None, true) => format!("guarded, XDP {}, {}", interface.mode, interface.link),
+            (None, true) => format!(
+                "guarded ({}), XDP {}, {}",
+                interface.role, interface.mode, interface.link
+            ),
             (None, false) => "not there; guarded when it comes".to_owned(),
         };
         line("interface", format!("{}  {state}", interface.name));

@@ -8,6 +8,17 @@ use serde::{Deserialize, Deserializer};
 
 use super::XdpMode;
 
+/// On which side of an interface those are who are guarded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Role {
+    /// Beyond it: this machine is their gateway or their bridge.
+    #[default]
+    Inside,
+    /// This machine itself.
+    Host,
+}
+
 /// Longest name of an interface, bytes (`IFNAMSIZ` less the final zero, `linux/if.h`).
 const LONGEST_NAME: usize = 15;
 
@@ -16,6 +27,8 @@ const LONGEST_NAME: usize = 15;
 pub(crate) struct Interface {
     /// Its name.
     pub(crate) name: String,
+    /// Who is guarded by it.
+    pub(crate) role: Role,
     /// How XDP is attached to it; as the rest of the configuration says when absent.
     pub(crate) xdp_mode: Option<XdpMode>,
     /// It may be absent when the daemon starts.
@@ -27,6 +40,8 @@ pub(crate) struct Interface {
 #[serde(deny_unknown_fields)]
 struct Table {
     name: String,
+    #[serde(default)]
+    role: Role,
     xdp_mode: Option<XdpMode>,
     #[serde(default)]
     optional: bool,
@@ -43,6 +58,7 @@ impl Interface {
         }
         Ok(Self {
             name: name.to_owned(),
+            role: Role::default(),
             xdp_mode: None,
             optional: false,
         })
@@ -67,6 +83,7 @@ impl<'de> Deserialize<'de> for Interface {
                 let table = Table::deserialize(MapAccessDeserializer::new(map))?;
                 let interface = Interface::named::<M::Error>(&table.name)?;
                 Ok(Interface {
+                    role: table.role,
                     xdp_mode: table.xdp_mode,
                     optional: table.optional,
                     ..interface
@@ -115,7 +132,7 @@ mod tests {
 
     #[test]
     fn names_and_tables_may_stand_side_by_side() {
-        let list = read("[\"lan0\", { name = \"tun0\", xdp_mode = \"generic\", optional = true }]")
+        let list = read("[\"lan0\", { name = \"tun0\", role = \"host\", xdp_mode = \"generic\", optional = true }]")
             .unwrap();
         assert_eq!(
             list[0],
@@ -125,6 +142,7 @@ mod tests {
             list[1],
             Interface {
                 name: "tun0".to_owned(),
+                role: Role::Host,
                 xdp_mode: Some(XdpMode::Generic),
                 optional: true,
             }

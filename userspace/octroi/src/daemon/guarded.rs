@@ -3,7 +3,7 @@
 use anyhow::Result;
 use jiff::Timestamp;
 use octroi_api::InterfaceStatus;
-use octroi_datapath::{AttachReport, Datapath, XdpMode};
+use octroi_datapath::{AttachReport, Datapath, Role, XdpMode};
 use octroi_events::{Notice, NoticeKind};
 use tracing::{error, info, warn};
 
@@ -17,6 +17,7 @@ const ABSENT: &str = "the interface does not exist (waiting for it)";
 #[derive(Clone, Debug)]
 pub(super) struct Guarded {
     wanted: Interface,
+    role: Role,
     mode: XdpMode,
     /// Index at the last look, `None` while it does not exist.
     pub(super) index: Option<u32>,
@@ -32,6 +33,10 @@ impl Guarded {
     fn new(wanted: &Interface, config: &Config) -> Self {
         Self {
             wanted: wanted.clone(),
+            role: match wanted.role {
+                config::Role::Inside => Role::Inside,
+                config::Role::Host => Role::Host,
+            },
             mode: match wanted.xdp_mode.unwrap_or(config.xdp_mode) {
                 config::XdpMode::Native => XdpMode::Native,
                 config::XdpMode::Generic => XdpMode::Generic,
@@ -55,6 +60,7 @@ impl Guarded {
         InterfaceStatus {
             name: self.name().to_owned(),
             index: self.index,
+            role: self.role.name().to_owned(),
             attached: report.is_some() && self.problem.is_none(),
             mode: report
                 .map_or(self.mode, |report| report.mode)
@@ -72,7 +78,7 @@ impl Guarded {
         datapath: &mut Datapath,
         index: u32,
     ) -> Result<(), octroi_datapath::DatapathError> {
-        let report = datapath.attach(self.name(), self.mode)?;
+        let report = datapath.attach_as(self.name(), self.role, self.mode)?;
         info!("{report}");
         self.index = Some(index);
         self.report = Some(report);

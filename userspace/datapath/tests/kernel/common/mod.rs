@@ -169,11 +169,9 @@ impl Rig {
         let report = self.datapath.run(program, frame, 1).unwrap();
         let after = self.datapath.counters().unwrap();
         let outcome = counted(direction, &before, &after);
-        let passes = match direction {
-            Direction::Outbound => report.action == XDP_PASS,
-            // A rejected reply goes on, as a RST.
-            Direction::Reply => report.action == TCX_NEXT && outcome != Outcome::Rejected,
-        };
+        let passed = if program.is_xdp() { XDP_PASS } else { TCX_NEXT };
+        // A rejected reply goes on, as a RST.
+        let passes = report.action == passed && outcome != Outcome::Rejected;
         assert_eq!(
             passes,
             outcome.passes(),
