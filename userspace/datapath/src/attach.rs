@@ -180,6 +180,20 @@ impl Datapath {
         }
     }
 
+    /// Has the kernel check the programs of a role for every kind of link: it takes seconds on a
+    /// slow machine, which an interface that comes later would be without them.
+    ///
+    /// # Errors
+    /// When the kernel refuses one.
+    pub fn prepare(&mut self, role: Role) -> Result<(), DatapathError> {
+        for link in [LinkKind::Ethernet, LinkKind::Bare] {
+            let [xdp, egress] = role.programs(link);
+            self.xdp(xdp)?;
+            self.classifier(egress)?;
+        }
+        Ok(())
+    }
+
     fn attach_xdp(
         &mut self,
         hooked: &Hooked<'_>,

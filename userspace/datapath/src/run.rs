@@ -82,10 +82,6 @@ const PROBES: [Program; 5] = [
 ];
 
 impl Program {
-    fn is_reply(self) -> bool {
-        matches!(self, Self::Reply | Self::ReplyL3)
-    }
-
     /// Whether it runs by XDP; the others run by TCX.
     #[must_use]
     pub const fn is_xdp(self) -> bool {
@@ -128,10 +124,10 @@ impl Datapath {
     /// When the kernel refuses it.
     pub fn load_program(&mut self, program: Program) -> Result<(), DatapathError> {
         let name = program.name();
-        if program.is_reply() {
-            self.classifier(name)?;
-        } else {
+        if program.is_xdp() {
             self.xdp(name)?;
+        } else {
+            self.classifier(name)?;
         }
         if program == Program::Shuffle {
             self.fill_probes()?;
@@ -210,7 +206,7 @@ impl Datapath {
         let Some(loaded) = self.programs.program(name) else {
             return Err(missing);
         };
-        let result = if program.is_reply() {
+        let result = if !program.is_xdp() {
             let loaded: &SchedClassifier = loaded.try_into().map_err(|_| missing)?;
             loaded.test_run(options)
         } else {

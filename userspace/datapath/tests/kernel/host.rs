@@ -274,7 +274,10 @@ fn answers_turn_round_and_cut_replies_are_sound() {
     if common::skipped() {
         return;
     }
-    let rig = common::rig();
+    let mut rig = common::rig();
+    for program in [Program::HostOutbound, Program::HostReply] {
+        rig.datapath.load_program(program).unwrap();
+    }
     for (rejected, header) in [("198.18.3.1", 20), ("2001:db8:3::1", 40)] {
         for (protocol, payload) in [
             (TCP, tcp(9, 443, SYN, b"early data")),

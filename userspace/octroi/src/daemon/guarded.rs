@@ -101,7 +101,10 @@ pub(super) fn attach_all(datapath: &mut Datapath, config: &Config) -> Result<Vec
     for wanted in &config.interfaces {
         let mut guarded = Guarded::new(wanted, config);
         match interfaces::index(&wanted.name) {
-            None => warn!("interface {}: {ABSENT}", wanted.name),
+            None => {
+                warn!("interface {}: {ABSENT}", wanted.name);
+                datapath.prepare(guarded.role)?;
+            }
             Some(index) => match guarded.attach(datapath, index) {
                 Ok(()) => {}
                 Err(error) if is_first(datapath) => {
