@@ -79,7 +79,7 @@ const STATELESS: [Case; 6] = [
     },
 ];
 
-/// Each set of cases has a data path of its own, with an empty flow table.
+/// Each set of cases begins with an empty flow table.
 const FLOWS: [&[Case]; 4] = [
     &[
         Case {
@@ -186,14 +186,14 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
     // Without a second CPU everything stays where it is.
     let _ = pin_to(0);
     let mut rows = Vec::new();
-    let rig = Rig::new(&world)?;
+    let mut rig = Rig::new(&world)?;
     for case in &STATELESS {
         rows.push(measure(&rig, case, effort)?);
     }
-    let mut tables = change(rig, &world, effort)?;
+    let mut tables = change(&mut rig, &world, effort)?;
     let sets = if effort.is_short() { 1 } else { FLOWS.len() };
     for cases in FLOWS.into_iter().take(sets) {
-        let rig = Rig::new(&world)?;
+        rig.clear();
         for case in cases {
             rows.push(measure(&rig, case, effort)?);
         }
@@ -222,7 +222,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
             );
         }
     }
-    let rig = Rig::new(&world)?;
+    rig.clear();
     for case in &NEW {
         rows.push(measure(&rig, case, effort)?);
     }
@@ -314,7 +314,7 @@ fn measure(rig: &Rig, case: &Case, effort: Effort) -> Result<Row> {
 }
 
 /// How long changes of tables take, in turns.
-fn change(mut rig: Rig, world: &World, effort: Effort) -> Result<Vec<Row>> {
+fn change(rig: &mut Rig, world: &World, effort: Effort) -> Result<Vec<Row>> {
     progress("kernel: swaps");
     let (mut policies, mut both) = (Vec::new(), Vec::new());
     for _ in 0..effort.rounds * 2 {

@@ -131,6 +131,7 @@ impl Rig {
         let began = Instant::now();
         let mut datapath = Datapath::load(&LoadOptions::new(&pins.0))?;
         let loaded_in = began.elapsed();
+        datapath.load_program(Program::Shuffle)?;
         let applied = datapath.apply_atlas_and_policy(&world.kernel_tables, &world.tables)?;
         let drain = Drain::start(&mut datapath)?;
         Ok(Self {
@@ -149,6 +150,16 @@ impl Rig {
     pub fn run(&self, program: Program, frame: &[u8], runs: u32) -> Result<f64> {
         let report = self.datapath.run(program, frame, runs)?;
         Ok(report.took.as_secs_f64() * 1e9)
+    }
+
+    /// Forgets every flow.
+    pub fn clear(&self) {
+        let mut keys = Vec::new();
+        self.datapath.flows(&mut |key, _| keys.push(key));
+        for key in keys {
+            // Gone already: as wanted.
+            let _ = self.datapath.remove_flow(&key);
+        }
     }
 
     /// What the events told until now.
