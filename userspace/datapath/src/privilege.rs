@@ -15,7 +15,7 @@ const PERFMON: u32 = 38;
 const BPF: u32 = 39;
 
 const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
-/// The whole of the numbers: the map of users of the initial namespace (user_namespaces(7)).
+/// The whole of the numbers: the map of users of the initial namespace (`user_namespaces(7)`).
 const EVERY_USER: &str = "0 0 4294967295";
 
 /// Checks privileges, then the kernel's features.
