@@ -33,6 +33,13 @@ pub enum XdpMode {
 }
 
 impl XdpMode {
+    const fn other(self) -> Self {
+        match self {
+            Self::Native => Self::Generic,
+            Self::Generic => Self::Native,
+        }
+    }
+
     /// The word used in configurations and messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -172,7 +179,8 @@ impl Datapath {
                 })
             }
             Err(error) => {
-                if xdp != Attachment::Replaced {
+                // What was guarded before stays so, if only one way.
+                if xdp == Attachment::New {
                     take_off(&xdp_pin)?;
                 }
                 Err(error)
@@ -229,6 +237,33 @@ impl Datapath {
         if let Some(running) = interface::running_xdp(ifindex).map_err(failed)? {
             return Err(foreign_xdp(interface, running));
         }
+        if let Err(error) = self.make_outbound(hooked, mode, pin) {
+            if alive {
+                // The mode it had before: an interface that was guarded stays so.
+                self.make_outbound(hooked, mode.other(), pin)?;
+            }
+            return Err(error);
+        }
+        Ok(if renewed {
+            Attachment::Renewed
+        } else {
+            Attachment::New
+        })
+    }
+
+    /// Makes the XDP link and pins it.
+    fn make_outbound(
+        &mut self,
+        hooked: &Hooked<'_>,
+        mode: XdpMode,
+        pin: &Path,
+    ) -> Result<(), DatapathError> {
+        let Hooked {
+            interface,
+            ifindex,
+            programs: [name, _],
+        } = *hooked;
+        let failed = |source| hooked.failed(name, source);
         let program = self.xdp(name)?;
         let flags = match mode {
             XdpMode::Native => AyaXdpMode::Driver,
@@ -249,12 +284,7 @@ impl Datapath {
         fault::at(FaultPoint::AttachOutboundMade)?;
         link.pin(pin)
             .map_err(|error| failed(io::Error::other(error)))?;
-        fault::at(FaultPoint::AttachOutbound)?;
-        Ok(if renewed {
-            Attachment::Renewed
-        } else {
-            Attachment::New
-        })
+        fault::at(FaultPoint::AttachOutbound)
     }
 
     fn attach_egress(

@@ -322,6 +322,42 @@ fn tables_that_are_full_are_refused_with_numbers_and_change_nothing() {
     }
 }
 
+#[test]
+fn a_mode_that_is_not_possible_does_not_open_what_was_guarded() {
+    if common::skipped() {
+        return;
+    }
+    const BRIDGE: &str = "br9";
+    let pair = Pair::new();
+    let root = PinRoot::new();
+    let link = |arguments: &[&str]| {
+        let output = pair.in_gate(|| Command::new("ip").args(arguments).output().unwrap());
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    // A bridge runs XDP behind the driver only: it has none.
+    link(&["link", "add", BRIDGE, "type", "bridge"]);
+    let mut datapath = Datapath::load(&LoadOptions::new(root.path())).unwrap();
+    datapath
+        .apply_atlas_and_policy(&tables::atlas(), &tables::policy(true))
+        .unwrap();
+    pair.in_gate(|| datapath.attach(BRIDGE, XdpMode::Generic))
+        .unwrap();
+    for _ in 0..2 {
+        let error = pair
+            .in_gate(|| datapath.attach(BRIDGE, XdpMode::Native))
+            .unwrap_err();
+        assert!(matches!(error, DatapathError::NativeXdp { .. }), "{error}");
+        assert!(
+            error.to_string().contains("xdp_mode = \"generic\""),
+            "{error}"
+        );
+        let shown = link(&["link", "show", "dev", BRIDGE]);
+        assert!(shown.contains("xdpgeneric"), "{shown}");
+    }
+    assert_eq!(Datapath::detach(root.path()).unwrap().links, 2);
+}
+
 /// Where a control group of this test can be made; `None`: this machine has no memory controller.
 fn memory_group() -> Option<(PathBuf, &'static str)> {
     let name = format!("octroi-test-{}", std::process::id());
