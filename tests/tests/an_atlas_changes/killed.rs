@@ -37,14 +37,15 @@ fn a_reload_killed_at_any_moment_opens_and_closes_nothing() {
         file.display()
     );
     fs::write(&file, &atlases[0]).unwrap();
-    let mut daemon = Daemon::start_with(&lab, &policies[0], &tables).unwrap();
+    let daemon = Daemon::start_with(&lab, &policies[0], &tables).unwrap();
     let cabinet = lab.zone("cabinet").unwrap();
 
     let began = Instant::now();
     let (go_on, exchanges) = (AtomicBool::new(true), AtomicU64::new(0));
     let probes = [ALLOWED, BLOCKED].map(|to| Probe::start(cabinet, address(to)));
     let mut finished = 0;
-    std::thread::scope(|scope| {
+    let daemon = std::thread::scope(|scope| {
+        let mut daemon = daemon;
         scope.spawn(|| {
             keep_talking(cabinet, address(ALLOWED), Duration::from_millis(10), || {
                 exchanges.fetch_add(1, Ordering::Relaxed);
@@ -76,6 +77,7 @@ fn a_reload_killed_at_any_moment_opens_and_closes_nothing() {
             goes_on(&format!("under the start after {delay_ms} ms"));
         }
         go_on.store(false, Ordering::Relaxed);
+        daemon
     });
     let [allowed, blocked] = probes.map(|probe| probe.stop().unwrap());
     println!(
