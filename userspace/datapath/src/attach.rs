@@ -237,10 +237,10 @@ impl Datapath {
         if let Some(running) = interface::running_xdp(ifindex).map_err(failed)? {
             return Err(foreign_xdp(interface, running));
         }
-        if let Err(error) = self.make_outbound(hooked, mode, pin) {
+        if let Err(error) = self.make_xdp(hooked, mode, pin) {
             if alive {
                 // The mode it had before: an interface that was guarded stays so.
-                self.make_outbound(hooked, mode.other(), pin)?;
+                self.make_xdp(hooked, mode.other(), pin)?;
             }
             return Err(error);
         }
@@ -252,7 +252,7 @@ impl Datapath {
     }
 
     /// Makes the XDP link and pins it.
-    fn make_outbound(
+    fn make_xdp(
         &mut self,
         hooked: &Hooked<'_>,
         mode: XdpMode,
