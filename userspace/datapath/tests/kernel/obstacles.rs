@@ -17,6 +17,9 @@ use octroi_datapath::{Datapath, DatapathError, LoadOptions, XdpMode};
 use crate::common::netns::{GATE, Pair};
 use crate::common::{self, PinRoot, tables};
 
+/// An interface that runs XDP behind the driver only: it has none.
+const BRIDGE: &str = "br9";
+
 const CAP_NET_ADMIN: u32 = 12;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
@@ -327,7 +330,6 @@ fn a_mode_that_is_not_possible_does_not_open_what_was_guarded() {
     if common::skipped() {
         return;
     }
-    const BRIDGE: &str = "br9";
     let pair = Pair::new();
     let root = PinRoot::new();
     let link = |arguments: &[&str]| {
@@ -335,7 +337,6 @@ fn a_mode_that_is_not_possible_does_not_open_what_was_guarded() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };
-    // A bridge runs XDP behind the driver only: it has none.
     link(&["link", "add", BRIDGE, "type", "bridge"]);
     let mut datapath = Datapath::load(&LoadOptions::new(root.path())).unwrap();
     datapath
