@@ -206,11 +206,11 @@ impl Datapath {
         let Some(loaded) = self.programs.program(name) else {
             return Err(missing);
         };
-        let result = if !program.is_xdp() {
-            let loaded: &SchedClassifier = loaded.try_into().map_err(|_| missing)?;
+        let result = if program.is_xdp() {
+            let loaded: &Xdp = loaded.try_into().map_err(|_| missing)?;
             loaded.test_run(options)
         } else {
-            let loaded: &Xdp = loaded.try_into().map_err(|_| missing)?;
+            let loaded: &SchedClassifier = loaded.try_into().map_err(|_| missing)?;
             loaded.test_run(options)
         };
         let result = result.map_err(|source| DatapathError::Program {

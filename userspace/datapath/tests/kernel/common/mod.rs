@@ -169,9 +169,9 @@ impl Rig {
         let report = self.datapath.run(program, frame, 1).unwrap();
         let after = self.datapath.counters().unwrap();
         let outcome = counted(direction, &before, &after);
-        let passed = if program.is_xdp() { XDP_PASS } else { TCX_NEXT };
+        let go_on = if program.is_xdp() { XDP_PASS } else { TCX_NEXT };
         // A rejected reply goes on, as a RST.
-        let passes = report.action == passed && outcome != Outcome::Rejected;
+        let passes = report.action == go_on && outcome != Outcome::Rejected;
         assert_eq!(
             passes,
             outcome.passes(),
