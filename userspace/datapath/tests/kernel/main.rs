@@ -7,8 +7,12 @@ mod adoption;
 mod calendar;
 mod common;
 mod equivalence;
+mod evaluator;
 mod faults;
 mod host;
+/// Random policies in the policy language, and a small atlas.
+#[path = "../../../policy/tests/common/mod.rs"]
+mod language;
 mod links;
 mod neighbours;
 mod network;
