@@ -30,6 +30,9 @@ const SOURCES: [(&str, &str); 4] = [
 /// Classes of the world, the unknown one included.
 const CLASSES: usize = 6;
 const SHAPES: u8 = 17;
+const FIRST_PIECE: u8 = 12;
+/// Not drawn: it ends the datagram that a first piece began, so that its number is free again.
+const LAST_PIECE: u8 = 200;
 
 /// A packet to be built: source, destination, shape, port.
 type Draft = (usize, usize, u8, u16);
@@ -110,7 +113,8 @@ fn build(source: &str, destination: &str, shape: u8, port: u16, number: u16) -> 
             let route = [131, 7, 4, 9, 9, 9, 9, 0];
             with(options(&route), TCP, ported, Opaque::SourceRouted)
         }
-        12 => with(piece(0, true), UDP, ported, Opaque::None),
+        FIRST_PIECE => with(piece(0, true), UDP, ported, Opaque::None),
+        LAST_PIECE => with(piece(24, false), UDP, (0, 0), Opaque::None),
         13 => {
             let whole = send(TCP, segment());
             let cut = whole[..whole.len() - 3].to_vec();
@@ -185,6 +189,7 @@ fn the_kernel_decides_as_the_evaluator() {
         let compiled = policy.compile(&atlas, AT).unwrap();
         rig.datapath.apply_policy(&compiled).unwrap();
         let before = rig.datapath.counters().unwrap();
+        let mut last_pieces = 0;
         for &(from, to, shape, port) in &drafts {
             let destination = DESTINATIONS[to];
             let address: IpAddr = destination.parse().unwrap();
@@ -226,6 +231,11 @@ fn the_kernel_decides_as_the_evaluator() {
                 );
                 prop_assert_eq!(found, hoped, "{}", told);
                 prop_assert_eq!(state.flags & ENFORCED != 0, wanted.enforced, "{}", told);
+                if shape == FIRST_PIECE {
+                    let last = build(source, destination, LAST_PIECE, port, number.get());
+                    rig.outbound(&last.frame);
+                    last_pieces += 1;
+                }
                 rig.datapath.remove_flow(&key).unwrap();
             }
             rig.reply(&built.frame);
@@ -234,7 +244,11 @@ fn the_kernel_decides_as_the_evaluator() {
         let after = rig.datapath.counters().unwrap();
         for direction in [Direction::Outbound, Direction::Reply] {
             let seen = after.seen(direction) - before.seen(direction);
-            prop_assert_eq!(seen, drafts.len() as u64);
+            let sent = match direction {
+                Direction::Outbound => drafts.len() + last_pieces,
+                Direction::Reply => drafts.len(),
+            };
+            prop_assert_eq!(seen, sent as u64);
             let ended = after.outcomes(direction) - before.outcomes(direction);
             prop_assert_eq!(ended, seen, "one outcome for each packet");
             let broken = after.outcome(direction, Outcome::InternalDrop);

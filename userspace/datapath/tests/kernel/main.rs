@@ -8,6 +8,7 @@ mod calendar;
 mod common;
 mod equivalence;
 mod evaluator;
+mod evasion;
 mod faults;
 mod host;
 /// Random policies in the policy language, and a small atlas.
