@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use octroi_bench::{Effort, Part, page, table};
+use octroi_bench::{Effort, Part, page, rig, table};
 
 /// Measures the gate beside its peers and prints one table of ratios.
 #[derive(Parser)]
@@ -25,6 +25,7 @@ fn main() -> Result<ExitCode> {
     if !nix::unistd::geteuid().is_root() {
         bail!("the benches load XDP programs and make network namespaces: run them as root");
     }
+    rig::sweep();
     let effort = if arguments.short {
         Effort::SHORT
     } else {

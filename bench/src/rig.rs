@@ -14,6 +14,7 @@ use octroi_abi::event::kind;
 use octroi_datapath::{Datapath, LoadOptions, Program, Shuffle};
 use octroi_geo_db::{Atlas, KernelTables};
 use octroi_policy::{Policy, Tables};
+use octroi_tests::lab::command;
 
 use crate::frames::{self, Ends};
 use crate::row::number;
@@ -96,6 +97,34 @@ impl PinRoot {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("octroi-bench-{}-{number}", std::process::id());
         Self(Path::new("/sys/fs/bpf").join(name))
+    }
+}
+
+/// Removes the pins and namespaces of benches that were killed: a signal ends a process without its
+/// drops.
+pub fn sweep() {
+    let of_the_dead = |name: &str| {
+        let process = name.strip_prefix("octroi-bench-")?.split('-').next()?;
+        let number: u32 = process.parse().ok()?;
+        (!Path::new(&format!("/proc/{number}")).exists()).then_some(())
+    };
+    let left = |directory: &str| {
+        let entries = std::fs::read_dir(directory).into_iter().flatten();
+        let paths = entries.filter_map(Result::ok).map(|entry| entry.path());
+        paths.filter(|path| {
+            let name = path.file_name().and_then(|name| name.to_str());
+            name.and_then(of_the_dead).is_some()
+        })
+    };
+    for pins in left("/sys/fs/bpf").collect::<Vec<_>>() {
+        drop(PinRoot(pins));
+    }
+    for namespace in left("/run/netns").collect::<Vec<_>>() {
+        if let Some(name) = namespace.file_name()
+            && let Err(error) = command::run("ip", ["netns".as_ref(), "delete".as_ref(), name])
+        {
+            eprintln!("{error}");
+        }
     }
 }
 
