@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use crate::process::{self, cargo, find_program, is_root, output, succeeds};
 
 /// Programs that building, the lab and the tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 8] = [
+const PROGRAMS: [(&str, &str); 10] = [
     ("cc", "build-essential"),
     // The fuzzer's own code is C++.
     ("c++", "build-essential"),
@@ -19,6 +19,9 @@ const PROGRAMS: [(&str, &str); 8] = [
     ("setpriv", "util-linux"),
     ("mount", "mount"),
     ("ps", "procps"),
+    // A capture beside the gate, to compare accounts with.
+    ("tcpdump", "tcpdump"),
+    ("ethtool", "ethtool"),
 ];
 
 /// Debian packages of the kernel object's toolchain.

@@ -2,6 +2,7 @@
 //! userspace's side.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use octroi_abi::flow::FlowKey;
 use octroi_abi::table::{
@@ -17,6 +18,9 @@ const STATE: u32 = 56;
 const LOOKS: usize = 8;
 /// Tries to hold a slot that somebody else holds: it is held for well under a microsecond.
 const TRIES: usize = 10_000;
+
+/// No kernel program writes a slot for so long: it writes sixty bytes.
+const LONGEST_WRITE: Duration = Duration::from_millis(20);
 
 /// A family of flows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -185,12 +189,23 @@ impl FlowTable {
         self.bucket(second).any(|slot| slot.put(key, account))
     }
 
-    /// Frees what a process left held that died in the middle of a change.
+    /// Frees what a process left behind that died in the middle of a change: slots that are held,
+    /// and slots that are still being written after a time in which no kernel program is.
     pub(crate) fn recover(&self) -> usize {
-        let mut freed = 0;
-        for slot in self.slots() {
-            if slot.state() & HELD != 0 {
-                slot.change_state(HELD, 0);
+        let held = self.slots().filter(|slot| slot.state() & HELD != 0);
+        let mut freed = held.map(|slot| slot.change_state(HELD, 0)).count();
+        let is_taken = |slot: &Slot<'_>| slot.state() & TAKEN != 0;
+        let taken: Vec<_> = self
+            .slots()
+            .filter(is_taken)
+            .map(|slot| (slot.account(), slot))
+            .collect();
+        if !taken.is_empty() {
+            std::thread::sleep(LONGEST_WRITE);
+        }
+        for (before, slot) in taken {
+            if is_taken(&slot) && slot.account() == before {
+                slot.change_state(TAKEN | LIVE, 0);
                 freed += 1;
             }
         }

@@ -143,6 +143,35 @@ pub struct TcpFlags {
     pub reply: u8,
 }
 
+const FIN: u8 = 0x01;
+const SYN: u8 = 0x02;
+const RST: u8 = 0x04;
+const ACK: u8 = 0x10;
+
+impl TcpFlags {
+    /// Whether a RST was seen.
+    #[must_use]
+    pub const fn is_reset(self) -> bool {
+        (self.outbound | self.reply) & RST != 0
+    }
+
+    /// Where the connection stands, as the two unions tell it: the client's state in RFC 9293
+    /// section 3.3.2, in EVE's words.
+    #[must_use]
+    pub const fn state(self) -> &'static str {
+        let fin = (self.outbound & FIN != 0, self.reply & FIN != 0);
+        match fin {
+            _ if self.is_reset() => "closed",
+            (true, true) => "closed",
+            (true, false) => "fin_wait1",
+            (false, true) => "close_wait",
+            (false, false) if self.reply & ACK == 0 => "syn_sent",
+            (false, false) if self.outbound & SYN != 0 && self.outbound & ACK == 0 => "syn_recv",
+            (false, false) => "established",
+        }
+    }
+}
+
 /// Who talks with whom. What is not known is `None`, never guessed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Conversation {
@@ -283,8 +312,10 @@ impl FlowStage {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EndReason {
-    /// TCP FIN both ways, or RST.
+    /// TCP FIN both ways.
     Closed,
+    /// TCP RST.
+    Reset,
     /// Silence.
     Timeout,
     /// The table needed the room, or an operator removed it.
@@ -293,6 +324,21 @@ pub enum EndReason {
     Shutdown,
     /// A newer version's gate took over; if the flow went on, it has a new account.
     Upgrade,
+}
+
+impl EndReason {
+    /// The word used in flow records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Forced => "forced",
+            Self::Shutdown => "shutdown",
+            Self::Upgrade => "upgrade",
+        }
+    }
 }
 
 /// The account of one conversation, told when it ends.

@@ -4,6 +4,7 @@ mod interface;
 
 use std::path::{Path, PathBuf};
 
+use octroi_abi::table::{V4_SLOTS, V6_SLOTS};
 use serde::Deserialize;
 
 pub(crate) use self::interface::{Interface, Role};
@@ -164,11 +165,7 @@ impl Default for NamesConfig {
     }
 }
 
-/// When a silent flow counts as ended, seconds.
-#[expect(
-    clippy::struct_field_names,
-    reason = "the unit stands in each name, as in the file"
-)]
+/// When a silent flow counts as ended, seconds; and for how many there is room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct FlowsConfig {
@@ -176,12 +173,18 @@ pub(crate) struct FlowsConfig {
     pub(crate) tcp_established_s: u64,
     /// TCP, handshake not done, or stopped.
     pub(crate) tcp_opening_s: u64,
+    /// TCP, after FIN one way.
+    pub(crate) tcp_half_closed_s: u64,
     /// TCP, after FIN both ways or RST.
     pub(crate) tcp_closed_s: u64,
     /// UDP.
     pub(crate) udp_s: u64,
     /// Everything else.
     pub(crate) other_s: u64,
+    /// IPv4 flows that the kernel's table has room for.
+    pub(crate) room_v4: u32,
+    /// IPv6 flows that the kernel's table has room for.
+    pub(crate) room_v6: u32,
 }
 
 impl Default for FlowsConfig {
@@ -191,9 +194,12 @@ impl Default for FlowsConfig {
         Self {
             tcp_established_s: 7_440,
             tcp_opening_s: 60,
+            tcp_half_closed_s: 240,
             tcp_closed_s: 5,
             udp_s: 120,
             other_s: 60,
+            room_v4: V4_SLOTS,
+            room_v6: V6_SLOTS,
         }
     }
 }

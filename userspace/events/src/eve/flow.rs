@@ -3,7 +3,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use super::{Carried, Head, Metadata, RESIDENCY, Stamp, Var, event_id};
+use super::{Carried, Head, Metadata, OWN, RESIDENCY, Stamp, Var, event_id};
 use crate::identity::Origin;
 use crate::model::{EndReason, FlowRecord, FlowStage, TcpFlags};
 use crate::residency::Residency;
@@ -32,10 +32,7 @@ struct Account {
 }
 
 /// `tcp`: flags as hexadecimal words, then one key for each flag that was seen.
-struct Tcp {
-    flags: TcpFlags,
-    state: &'static str,
-}
+struct Tcp(TcpFlags);
 
 /// Flags that EVE has a key for (RFC 9293 section 3.1).
 const FLAGS: [(&str, u8); 6] = [
@@ -49,17 +46,18 @@ const FLAGS: [(&str, u8); 6] = [
 
 impl Serialize for Tcp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let all = self.flags.outbound | self.flags.reply;
+        let Self(flags) = self;
+        let all = flags.outbound | flags.reply;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("tcp_flags", &Hex(all))?;
-        map.serialize_entry("tcp_flags_ts", &Hex(self.flags.outbound))?;
-        map.serialize_entry("tcp_flags_tc", &Hex(self.flags.reply))?;
+        map.serialize_entry("tcp_flags_ts", &Hex(flags.outbound))?;
+        map.serialize_entry("tcp_flags_tc", &Hex(flags.reply))?;
         for (name, bit) in FLAGS {
             if all & bit != 0 {
                 map.serialize_entry(name, &true)?;
             }
         }
-        map.serialize_entry("state", self.state)?;
+        map.serialize_entry("state", flags.state())?;
         map.end()
     }
 }
@@ -73,24 +71,16 @@ impl Serialize for Hex {
     }
 }
 
-impl Tcp {
-    const fn new(flags: TcpFlags, stage: FlowStage) -> Self {
-        Self {
-            flags,
-            state: match stage {
-                FlowStage::New | FlowStage::Stopped => "syn_sent",
-                FlowStage::Established => "established",
-                FlowStage::Closed => "closed",
-            },
-        }
-    }
-}
-
 pub(super) fn line<'a>(record: &'a FlowRecord, origin: &'a Origin, id: &'a str) -> Line<'a> {
     let talk = &record.conversation;
     let residency = &*record.residency;
     let mut flowvars = vars(residency);
     flowvars.push(event_id(id));
+    flowvars.push(Var::Text {
+        gid: OWN,
+        key: "end",
+        value: record.reason.name(),
+    });
     Line {
         head: Head::new(record.time, "flow", origin, talk, residency),
         flow: Account {
@@ -104,7 +94,7 @@ pub(super) fn line<'a>(record: &'a FlowRecord, origin: &'a Origin, id: &'a str) 
             },
             // Suricata has no word for an end that the flow made itself: it ages such flows out.
             reason: match record.reason {
-                EndReason::Closed | EndReason::Timeout => "timeout",
+                EndReason::Closed | EndReason::Reset | EndReason::Timeout => "timeout",
                 EndReason::Forced => "forced",
                 EndReason::Shutdown => "shutdown",
                 EndReason::Upgrade => "upgrade",
@@ -112,7 +102,7 @@ pub(super) fn line<'a>(record: &'a FlowRecord, origin: &'a Origin, id: &'a str) 
             alerted: record.alerted,
             action: (residency.enforced && residency.verdict.stops()).then_some("drop"),
         },
-        tcp: talk.tcp.map(|flags| Tcp::new(flags, record.stage)),
+        tcp: talk.tcp.map(Tcp),
         metadata: Metadata { flowvars },
     }
 }

@@ -123,7 +123,9 @@ impl<W: Write> Sink for Eve<'_, W> {
             time: end,
             end,
             stage,
-            reason: if over {
+            reason: if over && conversation.tcp.is_some_and(TcpFlags::is_reset) {
+                EndReason::Reset
+            } else if over {
                 EndReason::Closed
             } else {
                 EndReason::Shutdown

@@ -86,7 +86,10 @@ impl Gate {
         progress.step("compiling the atlas for the kernel");
         let kernel_tables = atlas.kernel_tables()?;
         progress.step("loading the kernel programs");
-        let mut datapath = Datapath::load(&LoadOptions::new(&config.pin_root))?;
+        let mut datapath = Datapath::load(&LoadOptions {
+            flows: [config.flows.room_v4, config.flows.room_v6],
+            ..LoadOptions::new(&config.pin_root)
+        })?;
         info!("{}", datapath.load_report());
         for warning in &datapath.load_report().warnings {
             tracing::warn!("{warning}");

@@ -138,10 +138,14 @@ pub(super) fn conversation(
             reply_bytes: state.reply_bytes,
             stopped_packets: state.stopped_packets,
         },
-        tcp: (protocol == 6).then_some(TcpFlags {
-            outbound: state.outbound_tcp_flags,
-            reply: state.reply_tcp_flags,
-        }),
+        tcp: (protocol == 6).then_some(flow_flags(flow)),
+    }
+}
+
+fn flow_flags(flow: &LiveFlow) -> TcpFlags {
+    TcpFlags {
+        outbound: flow.state.outbound_tcp_flags,
+        reply: flow.state.reply_tcp_flags,
     }
 }
 
@@ -171,8 +175,9 @@ fn name_source(source: octroi_inspect::name::NameSource) -> Option<NameSource> {
     }
 }
 
-pub(super) fn end_reason(end: End) -> EndReason {
+pub(super) fn end_reason(end: End, flow: &LiveFlow) -> EndReason {
     match end {
+        End::Closed if flow_flags(flow).is_reset() => EndReason::Reset,
         End::Closed => EndReason::Closed,
         End::Idle => EndReason::Timeout,
         End::Evicted => EndReason::Forced,

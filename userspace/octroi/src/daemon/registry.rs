@@ -252,6 +252,9 @@ fn over(flow: &LiveFlow, now_ns: u64, limits: &FlowsConfig) -> Option<End> {
     let state = &flow.state;
     let (patience_s, end) = match flow.key.protocol {
         TCP if tcp_closed(state) => (limits.tcp_closed_s, End::Closed),
+        TCP if (state.outbound_tcp_flags | state.reply_tcp_flags) & TCP_FIN != 0 => {
+            (limits.tcp_half_closed_s, End::Idle)
+        }
         TCP if state.reply_tcp_flags & TCP_ACK != 0 && state.stopped_packets == 0 => {
             (limits.tcp_established_s, End::Idle)
         }

@@ -14,8 +14,8 @@ use super::gate::{Gate, Rings};
 /// Records taken under one lock: clients wait no longer than for this many.
 const BATCH: usize = 512;
 
-/// Longest sleep without looking whether the daemon stops, milliseconds.
-const NAP_MS: u16 = 200;
+/// Longest sleep without a look at the rings, milliseconds: decisions wake nobody.
+const NAP_MS: u16 = 20;
 
 /// Drains both rings until the daemon stops.
 pub(super) fn drain(gate: &Arc<Gate>, mut rings: Rings) {

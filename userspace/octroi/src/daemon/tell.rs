@@ -152,7 +152,7 @@ impl Teller {
             conversation: conversation(clock, flow, &self.interfaces),
             end: clock.at(flow.state.last_ns),
             stage: rows::stage(flow),
-            reason: end_reason(end),
+            reason: end_reason(end, flow),
             alerted: flow.alerted,
             residency: self.reasons.of(judge, flow),
         };
