@@ -396,3 +396,6 @@ fn bytes(words: [u64; 2]) -> [u8; 16] {
     }
     bytes
 }
+
+#[cfg(test)]
+mod tests;
