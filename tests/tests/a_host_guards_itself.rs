@@ -1,7 +1,5 @@
 //! The daemon on a server: the role `host` on the interface towards the Internet.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail like tests")]
-
 use octroi_tests::client::Seen;
 use octroi_tests::client::socket::{tcp_echo, udp_echo};
 use octroi_tests::lab::daemon::Daemon;

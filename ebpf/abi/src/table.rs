@@ -19,6 +19,9 @@ use crate::flow::{FlowKey, FlowState};
 
 /// Slots of a bucket.
 pub const BUCKET_SLOTS: usize = 8;
+/// The same number, for sizes of maps.
+pub const SLOTS_PER_BUCKET: u32 = 8;
+const _: () = assert!(SLOTS_PER_BUCKET as usize == BUCKET_SLOTS);
 /// Used slots from which on a flow goes to its second bucket, if that one is emptier.
 pub const SPILL_AT: u32 = 6;
 

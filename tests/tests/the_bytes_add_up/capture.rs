@@ -135,7 +135,7 @@ fn read(frame: &[u8], fragments: &mut HashMap<(IpAddr, IpAddr, u32), Way>) -> Op
         bytes = u64::from(short(2)?);
         let flags = short(6)?;
         fragment = (flags & 0x3fff != 0)
-            .then(|| Some((u32::from(short(4)?), flags & 0x1fff == 0)))
+            .then(|| Some((u32::from(short(4)?), flags.trailing_zeros() >= 13)))
             .flatten();
     } else {
         (source, destination) = (address(8, 16)?, address(24, 16)?);

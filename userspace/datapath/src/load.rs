@@ -9,7 +9,7 @@ use aya::programs::{ProgramError, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use octroi_abi::control::Control;
 use octroi_abi::name;
-use octroi_abi::table::{BUCKET_SLOTS, MAX_SLOTS, MIN_SLOTS, V4_SLOTS, V6_SLOTS};
+use octroi_abi::table::{MAX_SLOTS, MIN_SLOTS, SLOTS_PER_BUCKET, V4_SLOTS, V6_SLOTS};
 use octroi_abi::transition::Marks;
 
 use crate::bpffs::Pins;
@@ -353,5 +353,5 @@ fn data(ebpf: &mut Ebpf, name: &'static str) -> Result<MapData, DatapathError> {
 
 /// Buckets for so many flows.
 fn buckets(slots: u32) -> u32 {
-    slots.clamp(MIN_SLOTS, MAX_SLOTS).next_power_of_two() / BUCKET_SLOTS as u32
+    slots.clamp(MIN_SLOTS, MAX_SLOTS).next_power_of_two() / SLOTS_PER_BUCKET
 }

@@ -13,7 +13,7 @@ use octroi_abi::event::{EVENTS_RING_BYTES, SAMPLES_RING_BYTES};
 use octroi_abi::fragment::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{RULE_SETS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
-use octroi_abi::table::{BUCKET_SLOTS, BucketV4, BucketV6, MAX_SLOTS, MIN_SLOTS};
+use octroi_abi::table::{BucketV4, BucketV6, MAX_SLOTS, MIN_SLOTS, SLOTS_PER_BUCKET};
 use octroi_abi::transition::{Marks, NAT64_ENTRIES};
 use octroi_abi::{atlas, name, outcome};
 
@@ -94,7 +94,7 @@ pub(crate) const PINNED: [Shape; 15] = [
 impl Shape {
     /// The room it must have, when it has `found`.
     fn room(&self, found: u32) -> u32 {
-        let buckets = |slots: u32| slots / BUCKET_SLOTS as u32;
+        let buckets = |slots: u32| slots / SLOTS_PER_BUCKET;
         if self.entries != CHOSEN {
             return self.entries;
         }

@@ -382,11 +382,10 @@ fn addresses_v6(key: &FlowKey) -> [u64; 4] {
 }
 
 fn halves(address: [u8; 16]) -> [u64; 2] {
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = address;
-    [
-        u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        u64::from_le_bytes([i, j, k, l, m, n, o, p]),
-    ]
+    let all = u128::from_le_bytes(address);
+    #[expect(clippy::cast_possible_truncation, reason = "each half is one word")]
+    let halves = [all as u64, (all >> 64) as u64];
+    halves
 }
 
 fn bytes(words: [u64; 2]) -> [u8; 16] {

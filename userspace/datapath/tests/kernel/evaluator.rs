@@ -144,6 +144,10 @@ fn cases() -> u32 {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "one packet from its making to its counters"
+)]
 fn the_kernel_decides_as_the_evaluator() {
     if common::skipped() {
         return;

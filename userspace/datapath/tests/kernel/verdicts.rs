@@ -37,6 +37,10 @@ fn before_any_policy_nothing_but_the_links_own_traffic_passes() {
 }
 
 #[test]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a table, and what is asked of each row"
+)]
 fn each_verdict_has_its_outcome_and_its_flow() {
     if common::skipped() {
         return;

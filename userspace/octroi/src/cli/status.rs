@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use octroi_api::{AtlasStatus, StatusReport};
+use octroi_api::{AtlasStatus, InterfaceStatus, StatusReport};
 use octroi_events::Mode;
 
 use super::table::{Table, bytes, seconds};
@@ -47,25 +47,8 @@ fn render(report: &StatusReport) -> String {
             report.kernel
         ),
     );
-    for interface in &report.interfaces {
-        let state = match (&interface.problem, interface.attached) {
-            (Some(problem), _) => problem.clone(),
-            (None, true) => format!(
-                "guarded ({}), XDP {}, {}",
-                interface.role, interface.mode, interface.link
-            ),
-            (None, false) => "not there; guarded when it comes".to_owned(),
-        };
-        line("interface", format!("{}  {state}", interface.name));
-        for (others, when) in [(&interface.before, "before"), (&interface.after, "after")] {
-            if !others.is_empty() {
-                let others = others.join(", ");
-                line(
-                    "",
-                    format!("{}  on TCX egress {when} ours: {others}", interface.name),
-                );
-            }
-        }
+    for (key, value) in report.interfaces.iter().flat_map(interface_lines) {
+        line(key, value);
     }
     for taken_over in &report.taken_over {
         line("upgrade", taken_over.clone());
@@ -131,6 +114,27 @@ fn render(report: &StatusReport) -> String {
         let _ = writeln!(text, "\nPROBLEM: {problem}");
     }
     text
+}
+
+/// An interface, and who else runs there.
+fn interface_lines(interface: &InterfaceStatus) -> Vec<(&'static str, String)> {
+    let name = &interface.name;
+    let state = match (&interface.problem, interface.attached) {
+        (Some(problem), _) => problem.clone(),
+        (None, true) => format!(
+            "guarded ({}), XDP {}, {}",
+            interface.role, interface.mode, interface.link
+        ),
+        (None, false) => "not there; guarded when it comes".to_owned(),
+    };
+    let mut lines = vec![("interface", format!("{name}  {state}"))];
+    for (others, when) in [(&interface.before, "before"), (&interface.after, "after")] {
+        if !others.is_empty() {
+            let others = others.join(", ");
+            lines.push(("", format!("{name}  on TCX egress {when} ours: {others}")));
+        }
+    }
+    lines
 }
 
 fn atlas_line(atlas: &AtlasStatus) -> String {
