@@ -140,7 +140,20 @@ pub fn active(control: &Control) -> u64 {
 
 #[inline(always)]
 fn is_link(packet: &Packet) -> bool {
-    control::is_link(words(&packet.key.inside), words(&packet.key.outside), packet)
+    goes_where_it_says(packet)
+        && control::is_link(words(&packet.key.inside), words(&packet.key.outside), packet)
+}
+
+#[inline(always)]
+fn is_gateway(packet: &Packet) -> bool {
+    goes_where_it_says(packet) && control::is_gateway(&packet.key.outside)
+}
+
+/// A packet that is sent on from where its header says ends neither on this link nor at the gateway:
+/// the gateway would be the first to send it on.
+#[inline(always)]
+fn goes_where_it_says(packet: &Packet) -> bool {
+    packet.opaque != Opaque::SourceRouted.code()
 }
 
 #[inline(always)]
@@ -279,7 +292,7 @@ fn resolve<F: Outbound>(
     if is_link(packet) {
         return Next::Outcome(Outcome::Control);
     }
-    if F::GATEWAY && control::is_gateway(&packet.key.outside) {
+    if F::GATEWAY && is_gateway(packet) {
         return Next::Outcome(Outcome::Gateway);
     }
     let generation = Active::unpack(active).generation;
@@ -330,14 +343,8 @@ fn without_flow<F: Outbound>(frame: &F, scratch: &mut Scratch, active: u64, now_
         account,
         ..
     } = scratch;
-    if packet.addressed != 0 {
-        if is_link(packet) {
-            return Outcome::Control;
-        }
-        if F::GATEWAY && control::is_gateway(&packet.key.outside) {
-            return Outcome::Gateway;
-        }
-    }
+    // No exception for the link or the gateway here: what cannot be parsed to its end may hide a
+    // source route, and who it is addressed to would send it on.
     let generation = Active::unpack(active).generation;
     if generation == 0 {
         return Outcome::NoPolicy;

@@ -10,6 +10,7 @@ mod equivalence;
 mod evaluator;
 mod evasion;
 mod faults;
+mod fuzz;
 mod host;
 /// Random policies in the policy language, and a small atlas.
 #[path = "../../../policy/tests/common/mod.rs"]
