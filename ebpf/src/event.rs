@@ -1,8 +1,7 @@
 //! Events: one for a decision, into the ring.
 
-use aya_ebpf::bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
-use aya_ebpf::helpers::generated::bpf_ringbuf_query;
-use octroi_abi::event::{EVENTS_RING_BYTES, FlowEvent, kind};
+use aya_ebpf::bindings::{BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP};
+use octroi_abi::event::{FlowEvent, kind};
 use octroi_abi::flow::FlowKey;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Loss, Outcome};
@@ -12,12 +11,6 @@ use octroi_abi::table::Account;
 use crate::count;
 use crate::maps::{EVENTS, LIMITS};
 use crate::packet::Packet;
-
-/// Bytes that wait in the ring before userspace is woken for them.
-const WAKE_AT_BYTES: u64 = EVENTS_RING_BYTES as u64 / 16;
-
-/// Several CPUs may step over the very mark.
-const WAKE_WINDOW_BYTES: u64 = 4_096;
 
 /// Least time between two events of one kind of opacity on one CPU.
 const OPAQUE_EVENT_NS: u64 = 1_000_000_000;
@@ -58,8 +51,24 @@ impl Told {
     }
 }
 
-/// Tells userspace. Nobody is woken for it: userspace looks every few milliseconds and takes what
-/// is there, so that a flood of flows costs no wake-ups. A ring that fills wakes it at once.
+/// Whether a record wakes userspace: the first one of each tick of the coarse clock and CPU. A wake-up
+/// costs more than the record, so that a flood must not bring one for each; userspace looks now and
+/// then by itself.
+#[inline(always)]
+pub fn wake(now_ns: u64) -> u64 {
+    let Some(limits) = LIMITS.get_ptr_mut(0) else {
+        return BPF_RB_FORCE_WAKEUP as u64;
+    };
+    // SAFETY: this CPU's own slot.
+    let last = unsafe { &mut (*limits).wake_ns };
+    if *last == now_ns {
+        return BPF_RB_NO_WAKEUP as u64;
+    }
+    *last = now_ns;
+    BPF_RB_FORCE_WAKEUP as u64
+}
+
+/// Tells userspace.
 #[inline(always)]
 pub fn emit(told: Told, sight: &Sight, key: &FlowKey, account: &Account) {
     let Some(mut entry) = EVENTS.reserve_untyped::<FlowEvent>(0) else {
@@ -82,16 +91,7 @@ pub fn emit(told: Told, sight: &Sight, key: &FlowKey, account: &Account) {
         (*event).reason = told.reason;
         (*event).reserved = 0;
     }
-    // SAFETY: a helper on the program's own ring.
-    let waiting = unsafe {
-        bpf_ringbuf_query(
-            core::ptr::from_ref(&EVENTS).cast_mut().cast(),
-            BPF_RB_AVAIL_DATA as u64,
-        )
-    };
-    // Once, as the mark is passed: a reader that is behind is awake already.
-    let passes = waiting > WAKE_AT_BYTES && waiting < WAKE_AT_BYTES + WAKE_WINDOW_BYTES;
-    entry.submit(if passes { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP } as u64);
+    entry.submit(wake(sight.now_ns));
 }
 
 /// Tells userspace the account of a flow that left the table.

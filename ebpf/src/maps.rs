@@ -115,6 +115,8 @@ pub struct Limits {
     pub answer_credit_ns: u64,
     /// When the credit was last counted.
     pub answer_time_ns: u64,
+    /// When userspace was woken last.
+    pub wake_ns: u64,
     /// Last event of each kind of opacity.
     pub opaque_event_ns: [u64; Opaque::COUNT as usize],
 }

@@ -8,7 +8,7 @@ use octroi_abi::outcome::{Direction, Loss};
 use octroi_abi::table::Account;
 
 use crate::count;
-use crate::event::Sight;
+use crate::event::{Sight, wake};
 use crate::frame::Frame;
 use crate::maps::{SAMPLES, Sample};
 use crate::packet::{Packet, fragment, protocol};
@@ -72,7 +72,7 @@ pub fn take<F: Frame>(
             core::ptr::from_ref(&SAMPLES).cast_mut().cast(),
             core::ptr::from_mut(sample).cast(),
             bytes,
-            0,
+            wake(sight.now_ns),
         )
     };
     if result != 0 {
