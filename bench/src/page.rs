@@ -45,8 +45,10 @@ pub fn drawing(rows: &[Row]) -> String {
         logarithmic: true,
         line: None,
     });
-    let packets =
-        |row: &&Row| row.what.starts_with("known flow") || row.what.starts_with("new flow");
+    let packets = |row: &&Row| {
+        let new = row.what.starts_with("new flow") && !row.what.starts_with("new flows");
+        new || row.what.starts_with("known flow")
+    };
     panels.push(Panel {
         title: "The whole program, ns above the no-op program".to_owned(),
         bars: bars(rows.iter().filter(packets), "", |_| true),
@@ -104,8 +106,8 @@ fn bars<'a>(
                 .what
                 .split(" (")
                 .next()?
-                .replace(drop, "")
-                .replace("destination", "atlas"),
+                .replace("destination look-up", "atlas")
+                .replace(drop, ""),
             value,
             words: in_words(value, unit),
             ours: ours(&row.what),
