@@ -52,12 +52,8 @@ fn is_allowed(address: IpAddr) -> bool {
 
 /// RFC 6052 section 2.1, RFC 3056 section 2, RFC 4291 section 2.5.5.2.
 fn embedded(v6: Ipv6Addr) -> Option<Ipv4Addr> {
-    let s = v6.segments();
-    let of = |high: u16, low: u16| {
-        let ([a, b], [c, d]) = (high.to_be_bytes(), low.to_be_bytes());
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match s {
+    let of = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
+    match v6.segments() {
         [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0, 0xffff, high, low] => {
             Some(of(high, low))
         }

@@ -82,7 +82,9 @@ fn fits_a_socket_buffer(frame: &[u8]) -> bool {
 }
 
 fn hex(frame: &[u8]) -> String {
-    frame.iter().map(|byte| format!("{byte:02x}")).collect()
+    frame
+        .iter()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// Whether an answer is sound.
