@@ -12,7 +12,36 @@ use octroi_events::{Residency, page};
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
 use octroi_geo_db::{AsInfo, Atlas, Catalogue, ClassId};
-use octroi_policy::{Decision, Explanation, Opaque, PRESETS, Policy, Subject};
+use octroi_policy::{
+    Decision, EchSeen, Explanation, Naming, Opaque, PRESETS, Policy, Subject, service_behind,
+};
+
+/// How a flow is named: what the judge may know of its client's words.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Named<'a> {
+    /// What the flow was named.
+    pub(crate) name: Option<&'a str>,
+    /// What the name rests on.
+    pub(crate) naming: Naming,
+    /// What is spoken; `None`: not recognised, or not heard yet.
+    pub(crate) speaks: Option<&'a str>,
+    /// Whether the client hid its name.
+    pub(crate) ech: EchSeen,
+    /// Where the DNS answer for the name led: CNAME targets, in order.
+    pub(crate) chain: &'a [String],
+}
+
+impl<'a> Named<'a> {
+    /// As somebody means it who asks about a name: said by the client, borne out by DNS. Without a
+    /// name, one may still come.
+    pub(crate) fn asked(name: Option<&'a str>) -> Self {
+        Self {
+            name,
+            naming: name.map_or(Naming::Pending, |_| Naming::Confirmed),
+            ..Self::default()
+        }
+    }
+}
 
 /// A conversation as the policy sees it.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +54,8 @@ pub(crate) struct Question<'a> {
     pub(crate) protocol: u8,
     /// Destination port.
     pub(crate) port: u16,
-    /// What the flow was named.
-    pub(crate) name: Option<&'a str>,
+    /// What is known of its name.
+    pub(crate) named: Named<'a>,
     /// Why it is opaque, if it is.
     pub(crate) opaque: Opaque,
     /// The day for which laws and qualifications are read.
@@ -45,11 +74,14 @@ pub(crate) struct Judge {
 impl Judge {
     /// The profile of a destination, with what its name adds.
     #[must_use]
-    pub(crate) fn profile(&self, class: ClassId, name: Option<&str>) -> Arc<Profile> {
+    pub(crate) fn profile(&self, class: ClassId, named: &Named<'_>) -> Arc<Profile> {
         let base = self.atlas.profile(class);
         let catalogue = self.atlas.catalogue();
-        match name.and_then(|name| catalogue.service_of_domain(name)) {
-            Some(service) if base.service.as_deref() != Some(&*service.id) => {
+        let service = named
+            .name
+            .and_then(|name| service_behind(catalogue, name, named.chain));
+        match service {
+            Some((service, _)) if base.service.as_deref() != Some(&*service.id) => {
                 Arc::new(catalogue.profile_with_service(base, &service.id))
             }
             _ => Arc::clone(base),
@@ -71,7 +103,7 @@ impl Judge {
     /// The verdict.
     #[must_use]
     pub(crate) fn decide(&self, question: &Question<'_>) -> Decision {
-        let profile = self.profile(self.class_of(question.destination), question.name);
+        let profile = self.profile(self.class_of(question.destination), &question.named);
         self.policy.evaluate(&self.subject(question, &profile))
     }
 
@@ -81,7 +113,7 @@ impl Judge {
         let mut dossier = self
             .atlas
             .dossier(self.policy.looked_up(question.destination));
-        let profile = self.profile(dossier.class, question.name);
+        let profile = self.profile(dossier.class, &question.named);
         dossier.profile = (*profile).clone();
         self.policy.explain(
             &self.subject(question, &profile),
@@ -143,7 +175,11 @@ impl Judge {
             asn: self.asn_of(question.destination).map(|info| info.number),
             protocol: question.protocol,
             port: question.port,
-            name: question.name,
+            name: question.named.name,
+            naming: question.named.naming,
+            speaks: question.named.speaks,
+            ech: question.named.ech,
+            chain: question.named.chain,
             opaque: question.opaque,
             at: question.at,
         }

@@ -11,7 +11,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use ipnet::IpNet;
 use octroi_geo_db::Catalogue;
 use octroi_geo_db::profile::{Hosting, HostingConfidence, Profile};
-use octroi_policy::{ClassMap, Opaque, Policy, Subject};
+use octroi_policy::{ClassMap, EchSeen, Naming, Opaque, Policy, Subject};
 
 const RULES: usize = 50;
 const CLASSES: usize = 10_000;
@@ -110,6 +110,10 @@ fn bench(criterion: &mut Criterion) {
         protocol: 6,
         port: 443,
         name: Some("www.example.com"),
+        naming: Naming::Confirmed,
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque: Opaque::None,
         at,
     };

@@ -2,6 +2,7 @@
 
 use octroi_geo_db::profile::{ControlBasis, HostingConfidence, Profile, Reach, SpecialUse};
 
+use crate::naming::{EchSeen, Naming};
 use crate::sets::{Names, Places, Prefixes, Words, ZoneSet};
 use crate::subject::Facts;
 
@@ -47,6 +48,12 @@ pub enum Condition {
     To(ZoneSet),
     /// `name`: host name.
     Name(Names),
+    /// `naming`: what the name rests on.
+    Naming(Vec<Naming>),
+    /// `speaks`: what the client speaks.
+    Speaks(Words),
+    /// `ech`: whether the client hid its name.
+    Ech(Vec<EchSeen>),
 }
 
 /// What the answer to a condition depends on.
@@ -88,6 +95,9 @@ impl Condition {
             Self::Prefix(_) => "prefix",
             Self::To(_) => "to",
             Self::Name(_) => "name",
+            Self::Naming(_) => "naming",
+            Self::Speaks(_) => "speaks",
+            Self::Ech(_) => "ech",
         }
     }
 
@@ -116,7 +126,10 @@ impl Condition {
             | Self::Category(_)
             | Self::Sovereign(_)
             | Self::Qualification(_)
-            | Self::Name(_) => Scope::Named,
+            | Self::Name(_)
+            | Self::Naming(_)
+            | Self::Speaks(_)
+            | Self::Ech(_) => Scope::Named,
             Self::Asn(_) | Self::Prefix(_) | Self::To(_) => Scope::Address,
             Self::Protocol(_) | Self::Ports(_) => Scope::Packet,
         }
@@ -144,6 +157,9 @@ impl Condition {
             Self::Prefix(_) => 16,
             Self::To(_) => 17,
             Self::Name(_) => 18,
+            Self::Naming(_) => 19,
+            Self::Ech(_) => 20,
+            Self::Speaks(_) => 21,
         }
     }
 
@@ -195,6 +211,10 @@ impl Condition {
             Self::Prefix(prefixes) => facts.in_prefixes(prefixes),
             Self::To(zones) => facts.to_zones(*zones),
             Self::Name(names) => subject.name.is_some_and(|name| names.contains(name)),
+            // `Pending` is never asked for.
+            Self::Naming(wanted) => wanted.contains(&subject.naming),
+            Self::Speaks(words) => facts.speaks().is_some_and(|word| words.contains(word)),
+            Self::Ech(wanted) => facts.ech().is_some_and(|ech| wanted.contains(&ech)),
         }
     }
 

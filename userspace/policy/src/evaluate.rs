@@ -6,6 +6,7 @@ use octroi_abi::rules::{RULE_DEFAULT, RULE_OPAQUE};
 use crate::condition::Scope;
 use crate::decision::Decision;
 use crate::model::{Policy, Rule};
+use crate::naming::Naming;
 use crate::subject::{Facts, Subject};
 
 impl Rule {
@@ -106,7 +107,9 @@ impl Policy {
             rule: RULE_DEFAULT,
             enforced: self.enforced(),
             shadow: None,
-            names_matter: subject.name.is_none() && self.names_matter(&facts),
+            names_matter: subject.name.is_none()
+                && subject.naming == Naming::Pending
+                && self.names_matter(&facts),
         };
         for (rule, number) in self.rules.iter().zip(0u16..) {
             if rule.matches(&facts) {

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::Condition;
 use crate::diagnostic::Diagnostics;
+use crate::naming::NamesMode;
 
 /// Whether verdicts are enforced.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -71,6 +72,8 @@ pub struct Policy {
     pub description: Option<String>,
     /// Whether verdicts are enforced.
     pub mode: Mode,
+    /// When names are enforced.
+    pub names: NamesMode,
     /// NAT64 prefixes of one's own translators: what they lead to is judged by the IPv4 address.
     pub nat64: Vec<Ipv6Net>,
     /// Zone `n` is at index `n - 1`.

@@ -19,9 +19,10 @@ impl Policy {
             .map(|version| format!(" {version}"))
             .unwrap_or_default();
         let head = format!(
-            "policy {}{version}, mode {}, default {}, sha256 {}",
+            "policy {}{version}, mode {}, names {}, default {}, sha256 {}",
             self.name,
             self.mode.name(),
+            self.names.name(),
             self.default.name(),
             short(&self.sha256)
         );

@@ -1,7 +1,7 @@
 //! The question: what is judged, and what is known of it.
 
 use std::cell::OnceCell;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use jiff::civil::Date;
 use octroi_abi::opaque::Opaque;
@@ -9,6 +9,7 @@ use octroi_geo_db::catalogue::{Catalogue, Group, Regime, Service};
 use octroi_geo_db::profile::{CountryCode, Profile, SpecialUse};
 
 use crate::model::Policy;
+use crate::naming::{EchSeen, Naming, UNKNOWN_SPEECH};
 use crate::sets::{Prefixes, ZoneSet};
 use crate::transition::Embedded;
 
@@ -33,10 +34,41 @@ pub struct Subject<'a> {
     pub port: u16,
     /// Host name, when one was learned (DNS, SNI, QUIC, Host).
     pub name: Option<&'a str>,
+    /// What the name rests on.
+    pub naming: Naming,
+    /// What the client speaks, one of [`crate::naming::SPEECH`]; `None`: not recognised, or not heard yet.
+    pub speaks: Option<&'a str>,
+    /// Whether the client hid its name.
+    pub ech: EchSeen,
+    /// Where the DNS answer for the name led (CNAME targets, in order). The service of one of them
+    /// is laid over the profile when the name itself has none ([`crate::naming::service_behind`]).
+    pub chain: &'a [String],
     /// What hides the answer, if anything.
     pub opaque: Opaque,
     /// Day of the evaluation: qualifications and adequacy are dated.
     pub at: Date,
+}
+
+impl<'a> Subject<'a> {
+    /// A class of destinations, address, packet and name left open.
+    pub(crate) const fn of_class(catalogue: &'a Catalogue, profile: &'a Profile, at: Date) -> Self {
+        Self {
+            catalogue,
+            zone: 0,
+            destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            profile,
+            asn: None,
+            protocol: 0,
+            port: 0,
+            name: None,
+            naming: Naming::Pending,
+            speaks: None,
+            ech: EchSeen::None,
+            chain: &[],
+            opaque: Opaque::None,
+            at,
+        }
+    }
 }
 
 /// What the three axes, the service and the zones say of a subject; costly facts are found once.
@@ -86,6 +118,19 @@ impl<'a> Facts<'a> {
             let id = self.subject.profile.service.as_deref()?;
             self.subject.catalogue.service(id)
         })
+    }
+
+    /// What the client is heard to speak; `None` while that may still come.
+    pub(crate) fn speaks(&self) -> Option<&'a str> {
+        match (self.subject.naming, self.subject.speaks) {
+            (Naming::Pending, _) | (Naming::Dns, None) => None,
+            (_, speaks) => Some(speaks.unwrap_or(UNKNOWN_SPEECH)),
+        }
+    }
+
+    /// Whether the client hid its name; `None` while it has not spoken.
+    pub(crate) fn ech(&self) -> Option<EchSeen> {
+        self.speaks().map(|_| self.subject.ech)
     }
 
     /// The destination and, when it is judged by another address, that one.

@@ -7,7 +7,9 @@ use std::sync::LazyLock;
 use jiff::civil::Date;
 use octroi_geo_db::Atlas;
 use octroi_geo_db::profile::{HostingConfidence, Profile};
-use octroi_policy::{Explanation, Marks, Opaque, Policy, Subject, Tables, Verdict};
+use octroi_policy::{
+    EchSeen, Explanation, Marks, Naming, Opaque, Policy, Subject, Tables, Verdict,
+};
 use proptest::prelude::*;
 
 const AT: Date = jiff::civil::date(2026, 11, 21);
@@ -46,6 +48,10 @@ fn explain(policy: &Policy, destination: &str, name: Option<&str>) -> Explanatio
         protocol: 6,
         port: 443,
         name,
+        naming: name.map_or(Naming::Pending, |_| Naming::Confirmed),
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque: Opaque::None,
         at: AT,
     };
@@ -90,6 +96,10 @@ fn marks_agree_with_the_atlas() {
             protocol: 6,
             port: 443,
             name: None,
+            naming: Naming::Pending,
+            speaks: None,
+            ech: EchSeen::None,
+            chain: &[],
             opaque: Opaque::None,
             at: AT,
         };
@@ -120,6 +130,10 @@ proptest! {
                     protocol: 17,
                     port: 53,
                     name: None,
+                    naming: Naming::Pending,
+                    speaks: None,
+                    ech: EchSeen::None,
+                    chain: &[],
                     opaque: Opaque::None,
                     at: AT,
                 };
@@ -231,6 +245,10 @@ fn shadow_opacity_zone_and_port_are_explained() {
         protocol: 6,
         port: 25,
         name: None,
+        naming: Naming::Pending,
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque: Opaque::None,
         at: AT,
     };
@@ -334,6 +352,10 @@ fn the_smallest_change_is_the_smallest() {
                     protocol: 6,
                     port: 443,
                     name: host,
+                    naming: host.map_or(Naming::Pending, |_| Naming::Confirmed),
+                    speaks: None,
+                    ech: EchSeen::None,
+                    chain: &[],
                     opaque: Opaque::None,
                     at: AT,
                 };

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use common::{AT, DESTINATIONS, HOSTS, SmallAtlas, parse, policy_text, profile};
 use octroi_geo_db::profile::Profile;
-use octroi_policy::{ClassMap, Opaque, Policy, Subject};
+use octroi_policy::{ClassMap, EchSeen, Naming, Opaque, Policy, Subject};
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -26,6 +26,10 @@ fn subject<'a>(
         protocol: 6,
         port: 443,
         name: None,
+        naming: Naming::Pending,
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque: Opaque::None,
         at: AT,
     }

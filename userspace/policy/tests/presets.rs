@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{AT, SmallAtlas, parse};
 use octroi_geo_db::Catalogue;
 use octroi_geo_db::profile::{HostingConfidence, Profile, SpecialUse};
-use octroi_policy::{Opaque, Policy, Subject};
+use octroi_policy::{EchSeen, Naming, Opaque, Policy, Subject};
 use serde::Deserialize;
 
 /// What must become of destinations under one preset.
@@ -94,6 +94,10 @@ fn presets_judge_telling_destinations() {
                 protocol: 6,
                 port: 443,
                 name: None,
+                naming: Naming::Pending,
+                speaks: None,
+                ech: EchSeen::None,
+                chain: &[],
                 opaque: Opaque::None,
                 at: AT,
             };

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use octroi_abi::flow::ENFORCED;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Outcome};
-use octroi_policy::{ClassMap as _, Subject};
+use octroi_policy::{ClassMap as _, EchSeen, Naming, Subject};
 use proptest::prelude::*;
 
 use crate::common::frames::{
@@ -212,6 +212,10 @@ fn the_kernel_decides_as_the_evaluator() {
                 protocol: built.protocol,
                 port: built.ports.1,
                 name: None,
+                naming: Naming::Pending,
+                speaks: None,
+                ech: EchSeen::None,
+                chain: &[],
                 opaque: built.opaque,
                 at: AT,
             });

@@ -8,7 +8,7 @@ use jiff::civil::date;
 use octroi_events::page::{self, Asked, label::Label};
 use octroi_events::{Mode, NameSource, Residency};
 use octroi_geo_db::catalogue::{Catalogue, Language};
-use octroi_policy::{Opaque, Policy, Subject};
+use octroi_policy::{EchSeen, Naming, Opaque, Policy, Subject};
 
 use super::reason::ATLAS;
 use super::samples;
@@ -42,6 +42,10 @@ fn told(destination: &str, name: Option<&str>, opaque: Opaque, language: Languag
         protocol: 6,
         port: 443,
         name,
+        naming: name.map_or(Naming::Pending, |_| Naming::Confirmed),
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque,
         at: date(2020, 1, 1),
     };

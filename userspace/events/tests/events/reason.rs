@@ -7,7 +7,7 @@ use jiff::civil::date;
 use octroi_events::{Evidence, HostingConfidence, Mode, Reach, Residency, ResidencyClass, Verdict};
 use octroi_geo_db::Atlas;
 use octroi_geo_db::catalogue::Language;
-use octroi_policy::{Opaque, Policy, Subject};
+use octroi_policy::{EchSeen, Naming, Opaque, Policy, Subject};
 
 pub(crate) static ATLAS: LazyLock<Atlas> = LazyLock::new(|| Atlas::embedded().unwrap());
 
@@ -33,6 +33,10 @@ fn residency(preset: &str, source: &str, destination: &str, name: Option<&str>) 
         protocol: 6,
         port: 443,
         name,
+        naming: name.map_or(Naming::Pending, |_| Naming::Confirmed),
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque: Opaque::None,
         at: day,
     };

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::judged::{Desk, Ends, control, hosting};
 use super::report::{severity, timestamp};
-use crate::judge::Question;
+use crate::judge::{Named, Question};
 
 /// One flow and its verdict.
 #[derive(Clone, Debug, Serialize)]
@@ -162,7 +162,7 @@ impl FlowLine {
             destination: self.destination,
             protocol: self.protocol,
             port: self.destination_port,
-            name: self.name.as_deref().filter(|_| !self.from_outside),
+            named: Named::asked(self.name.as_deref().filter(|_| !self.from_outside)),
             opaque: self.opaque_kind,
             at: desk.at,
         }

@@ -15,7 +15,7 @@ use octroi_policy::{Decision, Opaque};
 use super::flow_line::FlowLine;
 use super::names::Names;
 use super::report::{AlertKey, CaptureLine, Report};
-use crate::judge::{Judge, Question};
+use crate::judge::{Judge, Named, Question};
 
 /// Verdicts remembered for flows without a name.
 const MAX_REMEMBERED: usize = 65_536;
@@ -93,13 +93,13 @@ impl Judging {
             destination: ends.destination,
             protocol: flow.key.protocol,
             port: ends.destination_port,
-            name: name.map(|name| &*name.name),
+            named: Named::asked(name.map(|name| &*name.name)),
             opaque: flow.opaque,
             at: self.desk.at,
         };
         let decision = self.decide(&question);
         let judge = &self.desk.judge;
-        let profile = judge.profile(judge.class_of(ends.destination), question.name);
+        let profile = judge.profile(judge.class_of(ends.destination), &question.named);
         self.report
             .count(&profile, &decision, flow_packets(flow), flow_bytes(flow));
         let line = FlowLine::new(self.capture, flow, &ends, &profile, &decision, &self.desk);
@@ -110,7 +110,7 @@ impl Judging {
     }
 
     fn decide(&mut self, question: &Question<'_>) -> Decision {
-        if question.name.is_some() {
+        if question.named.name.is_some() {
             return self.desk.judge.decide(question);
         }
         let asked = (
@@ -186,7 +186,7 @@ impl Sink for Judging {
                 .map_or(IpAddr::from([0, 0, 0, 0]), |(_, destination)| destination),
             protocol: 0,
             port: 0,
-            name: None,
+            named: Named::default(),
             opaque: unparsed.opaque,
             at: self.desk.at,
         };

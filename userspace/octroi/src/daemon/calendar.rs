@@ -110,7 +110,7 @@ mod tests {
     use octroi_policy::{Opaque, Verdict};
 
     use super::*;
-    use crate::judge::Question;
+    use crate::judge::{Named, Question};
 
     /// Microsoft, in Paris.
     const PARIS: &str = "20.74.0.1";
@@ -133,7 +133,7 @@ mod tests {
             destination: PARIS.parse().unwrap(),
             protocol: 6,
             port: 443,
-            name: None,
+            named: Named::default(),
             opaque: Opaque::None,
             at: judge.day(),
         };

@@ -13,7 +13,7 @@ use super::gate::InForce;
 use super::registry::{End, FlowName, LiveFlow, Registry, address, tcp_closed};
 use super::tell::Teller;
 use crate::config::{Config, FlowsConfig};
-use crate::judge::{Judge, Question};
+use crate::judge::{Judge, Named, Question};
 
 const TCP: u8 = 6;
 const TCP_SYN: u8 = 0x02;
@@ -153,9 +153,13 @@ impl Engine {
             Some(known) if known.source == NameSource::Dns => true,
             // Several hosts in one conversation: the strictest decides, a later one opens nothing.
             Some(_) => {
+                let question = question(flow, self.judge.day());
                 let question = Question {
-                    name: Some(&told.name),
-                    ..question(flow, self.judge.day())
+                    named: Named {
+                        name: Some(&told.name),
+                        ..question.named
+                    },
+                    ..question
                 };
                 self.judge.decide(&question).verdict.code() > flow.state.verdict
             }
@@ -297,7 +301,7 @@ pub(super) fn question(flow: &LiveFlow, at: Date) -> Question<'_> {
         destination: address(flow.key.outside, flow.key.family),
         protocol: flow.key.protocol,
         port: flow.key.outside_port,
-        name: flow.name.as_ref().map(|name| name.name.as_str()),
+        named: flow.named(),
         opaque: Opaque::from_code(flow.state.opaque).unwrap_or(Opaque::Malformed),
         at,
     }

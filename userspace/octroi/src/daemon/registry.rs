@@ -8,9 +8,10 @@ use octroi_abi::flow::{FlowKey, FlowState};
 use octroi_abi::table::TIME_SHIFT;
 use octroi_events::flow_id;
 use octroi_inspect::name::{AppProtocol, NameSource};
-use octroi_policy::Verdict;
+use octroi_policy::{EchSeen, Naming, Verdict};
 
 use crate::config::FlowsConfig;
+use crate::judge::Named;
 
 /// The kernel tells when a flow began in steps of this, by a clock that lags by at most a tick.
 const TIME_STEP_NS: u64 = 1 << TIME_SHIFT;
@@ -80,6 +81,31 @@ impl LiveFlow {
             reply_rate: 0,
             sweep: 0,
             swept_ns: state.first_ns,
+        }
+    }
+}
+
+impl LiveFlow {
+    /// What the judge may know of its name.
+    pub(super) fn named(&self) -> Named<'_> {
+        let name = self.name.as_ref();
+        let naming = match name.map(|name| name.source) {
+            None => Naming::Pending,
+            Some(NameSource::Dns) => Naming::Dns,
+            Some(_) if self.dns_bound => Naming::Confirmed,
+            Some(_) => Naming::Unasked,
+        };
+        let spoken = self.app.filter(|&app| app != AppProtocol::Unknown);
+        Named {
+            name: name.map(|name| name.name.as_str()),
+            naming,
+            speaks: spoken.map(AppProtocol::name),
+            ech: if self.ech {
+                EchSeen::Possible
+            } else {
+                EchSeen::None
+            },
+            chain: &[],
         }
     }
 }

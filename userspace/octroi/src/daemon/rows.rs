@@ -25,8 +25,7 @@ pub(super) fn flow_row(engine: &Engine, flow: &LiveFlow) -> FlowRow {
     let judge = &engine.judge;
     let state = &flow.state;
     let destination = address(flow.key.outside, flow.key.family);
-    let name = flow.name.as_ref().map(|name| name.name.as_str());
-    let profile = judge.profile(state.class, name);
+    let profile = judge.profile(state.class, &flow.named());
     let opaque = Opaque::from_code(state.opaque).unwrap_or(Opaque::Malformed);
     FlowRow {
         id: flow.id,

@@ -16,7 +16,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::gate::Gate;
 use super::{past, reason, report, rows};
-use crate::judge::{self, Question};
+use crate::judge::{self, Named, Question};
 
 const TCP: u8 = 6;
 const HTTPS: u16 = 443;
@@ -153,7 +153,7 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
         destination: request.destination,
         protocol: request.protocol.unwrap_or(TCP),
         port: request.port.unwrap_or(HTTPS),
-        name: request.name.as_deref(),
+        named: Named::asked(request.name.as_deref()),
         opaque: Opaque::None,
         at: judge.day(),
     };

@@ -8,7 +8,6 @@ mod cells;
 mod error;
 mod marks;
 
-use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -78,18 +77,7 @@ impl Policy {
         let zones = self.zones.len() + 1;
         let mut verdicts = vec![Vec::with_capacity(profiles.len()); zones];
         for (class, &profile) in profiles.iter().enumerate() {
-            let subject = Subject {
-                catalogue: atlas.catalogue(),
-                zone: 0,
-                destination: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-                profile,
-                asn: None,
-                protocol: 0,
-                port: 0,
-                name: None,
-                opaque: Opaque::None,
-                at,
-            };
+            let subject = Subject::of_class(atlas.catalogue(), profile, at);
             cells.stand(&Facts::new(self, &subject));
             for (zone, row) in (0u8..).zip(&mut verdicts) {
                 row.push(cells.rule_set(zone, class)?);

@@ -6,6 +6,7 @@ use octroi_geo_db::profile::{HostingConfidence, SpecialUse};
 
 use crate::condition::Condition;
 use crate::model::{Policy, Rule};
+use crate::naming::Naming;
 use crate::protocol::protocol_name;
 use crate::sets::ZoneSet;
 use crate::subject::Facts;
@@ -81,6 +82,9 @@ fn noun(condition: &Condition) -> Text {
         Condition::Prefix(_) => ("destination", "destination"),
         Condition::To(_) => ("zone of the destination", "zone de la destination"),
         Condition::Name(_) => ("name", "nom"),
+        Condition::Naming(_) => ("what the name rests on", "ce qui fonde le nom"),
+        Condition::Speaks(_) => ("what is spoken", "langage parlé"),
+        Condition::Ech(_) => ("hiding of the name (ECH)", "dissimulation du nom (ECH)"),
     };
     Text::new(en, fr)
 }
@@ -129,6 +133,11 @@ fn found(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> Option<Te
         }
         Condition::To(_) => Some(zone_name(policy, facts.destination_zone())),
         Condition::Name(_) => word(subject.name?),
+        Condition::Naming(_) => {
+            (subject.naming != Naming::Pending).then(|| Text::verbatim(subject.naming.name()))
+        }
+        Condition::Speaks(_) => word(facts.speaks()?),
+        Condition::Ech(_) => word(facts.ech()?.name()),
     }
 }
 
@@ -158,6 +167,9 @@ pub(crate) fn asked(condition: &Condition, policy: &Policy) -> Text {
         Condition::Asn(asns) => listed(asns.iter()),
         Condition::Prefix(prefixes) => listed(prefixes.items()),
         Condition::Name(names) => listed(names.items()),
+        Condition::Naming(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
+        Condition::Speaks(words) => listed(words.items()),
+        Condition::Ech(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
     }
 }
 

@@ -56,6 +56,9 @@ fn within(inner: &Condition, outer: &Condition, catalogue: &Catalogue) -> bool {
         (Condition::Asn(a), Condition::Asn(b)) => subset(a, b),
         (Condition::Prefix(a), Condition::Prefix(b)) => prefixes(a, b),
         (Condition::Name(a), Condition::Name(b)) => names(a, b),
+        (Condition::Naming(a), Condition::Naming(b)) => subset(a, b),
+        (Condition::Speaks(a), Condition::Speaks(b)) => words(a, b, true),
+        (Condition::Ech(a), Condition::Ech(b)) => subset(a, b),
         _ => false,
     }
 }

@@ -2,13 +2,13 @@
 
 mod cover;
 
-use octroi_abi::verdict::Verdict;
 use octroi_geo_db::catalogue::Catalogue;
-use octroi_geo_db::profile::ControlBasis;
+use octroi_geo_db::profile::{ControlBasis, Reach};
 
 use crate::condition::{Condition, Scope};
 use crate::diagnostic::{Offset, Reporter};
 use crate::model::{Policy, Rule};
+use crate::naming::Naming;
 
 /// Rules above which pairs are not compared: it would take longer than anybody waits.
 const COMPARED: usize = 2_000;
@@ -119,29 +119,47 @@ fn ended_basis(rule: &Rule, catalogue: &Catalogue, at: Offset, reporter: &mut Re
 
 /// A name is what the client says it is: it must not be the only reason to let something pass.
 fn forgeable(policy: &Policy, rule: &Rule, at: Offset, reporter: &mut Reporter<'_>) {
-    let by_name = |condition: &Condition| {
-        matches!(
-            condition,
-            Condition::Name(_)
-                | Condition::Service(_)
-                | Condition::Category(_)
-                | Condition::Sovereign(_)
-                | Condition::Qualification(_)
-        )
-    };
-    let anchored = rule.conditions.iter().any(|condition| {
-        !by_name(condition) && !matches!(condition.scope(), Scope::Zone | Scope::Packet)
-    });
-    let named = rule.conditions.iter().any(by_name);
-    if rule.verdict == Verdict::Allow && policy.default.stops() && named && !anchored {
+    let passes = !rule.verdict.stops() && !rule.shadow;
+    let named = rule.conditions.iter().any(is_told_by_name);
+    if passes && policy.default.stops() && named && !rule.conditions.iter().any(binds) {
         reporter.warning(
             at,
             format!(
                 "rule \"{}\" lets pass by name alone, and a client can forge a name",
                 rule.id
             ),
-            "also ask where it goes: hosting, operator, reach, asn or prefix",
+            "ask that DNS bears the name out, naming = [\"confirmed\"], or where it goes: hosting, \
+             reach, asn or prefix",
         );
+    }
+}
+
+/// A name can make the condition hold, whatever the address: the service that it stands for brings
+/// its operator along.
+const fn is_told_by_name(condition: &Condition) -> bool {
+    matches!(
+        condition,
+        Condition::Name(_)
+            | Condition::Service(_)
+            | Condition::Category(_)
+            | Condition::Sovereign(_)
+            | Condition::Qualification(_)
+            | Condition::Operator(_)
+            | Condition::Control(_)
+    )
+}
+
+/// The condition holds for some addresses only, or for names only that DNS bears out.
+fn binds(condition: &Condition) -> bool {
+    match condition {
+        Condition::Naming(wanted) => !wanted
+            .iter()
+            .any(|naming| matches!(naming, Naming::Unasked | Naming::Contradicted)),
+        // A name never lowers the reach of the address, nor takes a law away.
+        Condition::Reach(wanted) => !wanted.contains(&Reach::Controlled),
+        Condition::Laws(words) => !words.unwanted.is_empty(),
+        Condition::ControlBasis(wanted) => !wanted.contains(&ControlBasis::Service),
+        _ => matches!(condition.scope(), Scope::Class | Scope::Address),
     }
 }
 
@@ -192,6 +210,9 @@ fn is_about_place(rule: &Rule) -> bool {
                 | Condition::Asn(_)
                 | Condition::Operator(_)
                 | Condition::Name(_)
+                | Condition::Naming(_)
+                | Condition::Speaks(_)
+                | Condition::Ech(_)
                 | Condition::Service(_)
                 | Condition::Category(_)
                 | Condition::Sovereign(_)

@@ -65,8 +65,14 @@ impl Reader<'_, '_> {
         self.reporter.error(place.at, what, remedy);
     }
 
-    /// Words that must be among `known`.
-    pub(super) fn words(&mut self, value: &Value<'_>, key: &str, known: &[&str]) -> Words {
+    /// Words that must be among `known`, which is called `list` in messages.
+    pub(super) fn words(
+        &mut self,
+        value: &Value<'_>,
+        key: &str,
+        known: &[&str],
+        list: &str,
+    ) -> Words {
         let mut words = Words::default();
         for item in values::strings(&mut self.reporter, value, key) {
             if self.reporter.is_full() {
@@ -76,17 +82,17 @@ impl Reader<'_, '_> {
             if !known.contains(&word.text) {
                 self.reporter.error(
                     word.at,
-                    format!("{key} \"{}\" is not in the catalogue", word.text),
+                    format!("{key} \"{}\" is not {list}", word.text),
                     did_you_mean(word.text, known.iter().copied()),
                 );
                 continue;
             }
-            let list = if unwanted {
+            let side = if unwanted {
                 &mut words.unwanted
             } else {
                 &mut words.wanted
             };
-            list.push(Arc::from(word.text));
+            side.push(Arc::from(word.text));
         }
         words.wanted.sort_unstable();
         words.unwanted.sort_unstable();
@@ -305,7 +311,7 @@ impl Reader<'_, '_> {
         known: &[&str],
         condition: fn(Words) -> Condition,
     ) -> Condition {
-        condition(self.words(value, key, known))
+        condition(self.words(value, key, known, "in the catalogue"))
     }
 }
 

@@ -19,6 +19,7 @@ use toml::de::{DeTable, DeValue};
 use crate::diagnostic::{Diagnostics, Offset, Reporter, did_you_mean};
 use crate::lint;
 use crate::model::{Mode, Policy, Rule, Zone};
+use crate::naming::NamesMode;
 use crate::transition::{MAX_NAT64, is_nat64_prefix};
 use values::Value;
 
@@ -156,16 +157,21 @@ impl Reader<'_, '_> {
         rules: Vec<Rule>,
         text: &str,
     ) -> Option<Policy> {
-        const KEYS: [&str; 7] = [
+        const KEYS: [&str; 8] = [
             "name",
             "version",
             "description",
             "mode",
             "default",
+            "names",
             "nat64",
             "opaque",
         ];
         const MODES: [(&str, Mode); 2] = [("monitor", Mode::Monitor), ("enforce", Mode::Enforce)];
+        const NAMES: [(&str, NamesMode); 2] = [
+            (NamesMode::Observe.name(), NamesMode::Observe),
+            (NamesMode::Strict.name(), NamesMode::Strict),
+        ];
         let reporter = &mut self.reporter;
         values::check_keys(reporter, table, "[policy]", &KEYS);
         let mut optional = |key: &str| {
@@ -184,6 +190,10 @@ impl Reader<'_, '_> {
         });
         let default = self.required(at, table, "default", "default = \"block\", for instance");
         let default = default.and_then(|value| self.verdict(value, "default"));
+        let names = table.get("names").and_then(|value| {
+            let word = values::string(&mut self.reporter, value, "names")?;
+            values::choice(&mut self.reporter, word, "names", &NAMES)
+        });
         let opaque = table.get("opaque").map(|value| self.opaque(value));
         let nat64 = table.get("nat64").map(|value| self.nat64(value));
         let nat64 = nat64.unwrap_or_default();
@@ -192,6 +202,7 @@ impl Reader<'_, '_> {
             version,
             description,
             mode: mode?,
+            names: names.unwrap_or_default(),
             nat64,
             zones,
             rules,

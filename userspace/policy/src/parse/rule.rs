@@ -8,13 +8,14 @@ use super::{Reader, zone};
 use crate::condition::Condition;
 use crate::diagnostic::{Offset, did_you_mean};
 use crate::model::Rule;
+use crate::naming::{EchSeen, Naming, SPEECH};
 use crate::protocol;
 
 /// Keys that are no conditions.
 const PLAIN_KEYS: [&str; 5] = ["id", "title", "verdict", "shadow", "basis"];
 
 /// Keys of the conditions that a rule can have.
-pub const CONDITION_KEYS: [&str; 19] = [
+pub const CONDITION_KEYS: [&str; 22] = [
     "from",
     "to",
     "hosting",
@@ -32,6 +33,9 @@ pub const CONDITION_KEYS: [&str; 19] = [
     "prefix",
     "special",
     "name",
+    "naming",
+    "speaks",
+    "ech",
     "protocol",
     "ports",
 ];
@@ -62,6 +66,19 @@ const SPECIAL_USES: [(&str, SpecialUse); 7] = [
     ("documentation", SpecialUse::Documentation),
     ("transition", SpecialUse::Transition),
     ("reserved", SpecialUse::Reserved),
+];
+const NAMINGS: [(&str, Naming); 5] = [
+    ("nameless", Naming::Nameless),
+    ("dns", Naming::Dns),
+    ("confirmed", Naming::Confirmed),
+    ("unasked", Naming::Unasked),
+    ("contradicted", Naming::Contradicted),
+];
+const ECHS: [(&str, EchSeen); 4] = [
+    ("none", EchSeen::None),
+    ("grease", EchSeen::Grease),
+    ("possible", EchSeen::Possible),
+    ("real", EchSeen::Real),
 ];
 /// Names the kernel's other deciders go by (`Policy::rule_name`).
 const RESERVED_IDS: [&str; 5] = ["default", "opaque", "control", "gateway", "none"];
@@ -214,6 +231,11 @@ impl Reader<'_, '_> {
             "asn" => Condition::Asn(self.asns(value, key)),
             "prefix" => Condition::Prefix(self.prefixes(value, key)),
             "name" => Condition::Name(self.names(value, key)),
+            "naming" => Condition::Naming(values::choices(reporter, value, key, &NAMINGS)),
+            "speaks" => {
+                Condition::Speaks(self.words(value, key, &SPEECH, "a word of the language"))
+            }
+            "ech" => Condition::Ech(values::choices(reporter, value, key, &ECHS)),
             "protocol" => Condition::Protocol(self.protocols(value, key)),
             "ports" => Condition::Ports(self.ports(value, key)),
             _ => return None,

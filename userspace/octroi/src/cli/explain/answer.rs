@@ -10,7 +10,7 @@ use super::name::NameAnswer;
 use super::past::PastAnswer;
 use super::share::Shares;
 use super::{Desk, name, past, share};
-use crate::judge::Question;
+use crate::judge::{Named, Question};
 
 /// One answer.
 #[derive(Debug, Serialize)]
@@ -40,7 +40,7 @@ impl Desk {
             destination,
             protocol: self.protocol,
             port: self.port,
-            name,
+            named: Named::asked(name),
             opaque: Opaque::None,
             at: self.at,
         }

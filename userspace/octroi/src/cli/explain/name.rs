@@ -9,7 +9,7 @@ use octroi_geo_db::catalogue::{Catalogue, Language, Service, Text};
 use octroi_geo_db::profile::{Profile, Qualification};
 use octroi_policy::explain::Way;
 use octroi_policy::layout::Page;
-use octroi_policy::{Opaque, Subject};
+use octroi_policy::{EchSeen, Naming, Opaque, Subject};
 use serde::Serialize;
 
 use super::Desk;
@@ -172,6 +172,10 @@ fn by_name(desk: &Desk, name: &str, service: Option<&Service>) -> Residency {
         protocol: desk.protocol,
         port: desk.port,
         name: Some(name),
+        naming: Naming::Confirmed,
+        speaks: None,
+        ech: EchSeen::None,
+        chain: &[],
         opaque: Opaque::None,
         at: desk.at,
     };

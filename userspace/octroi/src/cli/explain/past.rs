@@ -4,16 +4,16 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result};
 use octroi_api::{ExplainRequest, PastFlow};
-use octroi_events::{Residency, page};
-use octroi_policy::Opaque;
+use octroi_events::{NameSource, Residency, page};
 use octroi_policy::layout::Page;
+use octroi_policy::{Naming, Opaque};
 use serde::Serialize;
 
 use super::compare::{Difference, differences, plain};
 use super::words::Phrase;
 use super::{Answer, Desk, eve};
 use crate::cli::{ExplainArguments, client};
-use crate::judge::{self, Question};
+use crate::judge::{self, Named, Question};
 
 /// A past flow, then and today.
 #[derive(Debug, Serialize)]
@@ -113,9 +113,24 @@ fn question<'a>(desk: &Desk, past: &'a PastFlow, zone: u8) -> Question<'a> {
         destination: past.destination,
         protocol: past.protocol,
         port: past.destination_port.unwrap_or(0),
-        name: past.residency.name.as_deref(),
+        named: named(&past.residency),
         opaque: Opaque::None,
         at: desk.at,
+    }
+}
+
+/// What the record says of the flow's name.
+fn named(told: &Residency) -> Named<'_> {
+    let naming = match (told.name.as_deref(), told.name_src, told.name_dns_bound) {
+        (None, ..) => Naming::Pending,
+        (Some(_), Some(NameSource::Dns), _) => Naming::Dns,
+        (Some(_), _, Some(false)) => Naming::Unasked,
+        (Some(_), ..) => Naming::Confirmed,
+    };
+    Named {
+        name: told.name.as_deref(),
+        naming,
+        ..Named::default()
     }
 }
 

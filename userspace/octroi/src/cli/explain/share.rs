@@ -14,6 +14,7 @@ use serde::{Serialize, Serializer};
 
 use super::Desk;
 use super::words;
+use crate::judge::Named;
 
 /// Rows told in a page; the JSON answer has them all.
 const TOLD: usize = 24;
@@ -268,7 +269,7 @@ fn named_prefixes(desk: &Desk) -> Vec<IpNet> {
 }
 
 fn share(desk: &Desk, piece: &Piece, name: Option<&str>, rule: u16, verdict: Verdict) -> Share {
-    let profile = desk.judge.profile(piece.class, name);
+    let profile = desk.judge.profile(piece.class, &Named::asked(name));
     Share {
         addresses: piece.addresses,
         verdict,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use octroi_abi::opaque::Opaque;
 use octroi_geo_db::catalogue::{Catalogue, Text};
 use octroi_geo_db::profile::{
-    Control, ControlBasis, CountryCode, Hosting, HostingConfidence, Profile, Reach,
+    Control, ControlBasis, CountryCode, Hosting, HostingConfidence, Reach,
 };
 
 use super::{Change, Value, controlled_by, located};
 use crate::condition::Condition;
 use crate::model::Policy;
+use crate::naming::{EchSeen, Naming};
 use crate::protocol::{has_ports, protocol_name};
 use crate::subject::{Facts, Subject};
 
@@ -32,6 +33,9 @@ pub(super) fn of(policy: &Policy, subject: &Subject<'_>) -> Vec<Vec<Change>> {
     let facts = [
         tried.opacity(),
         tried.name(),
+        tried.distinct(tried.naming(), is_naming),
+        tried.distinct(tried.speaks(), is_speaks),
+        tried.distinct(tried.ech(), is_ech),
         tried.service(),
         tried.qualification(),
         tried.distinct(tried.hosting(), is_hosting),
@@ -71,6 +75,18 @@ const fn is_packet(condition: &Condition) -> bool {
     matches!(condition, Condition::Protocol(_) | Condition::Ports(_))
 }
 
+const fn is_naming(condition: &Condition) -> bool {
+    matches!(condition, Condition::Naming(_))
+}
+
+const fn is_speaks(condition: &Condition) -> bool {
+    matches!(condition, Condition::Speaks(_))
+}
+
+const fn is_ech(condition: &Condition) -> bool {
+    matches!(condition, Condition::Ech(_))
+}
+
 struct Tried<'a> {
     policy: &'a Policy,
     subject: &'a Subject<'a>,
@@ -88,44 +104,39 @@ impl Tried<'_> {
             .flat_map(|rule| &rule.conditions)
             .filter(|condition| concerns(condition))
             .collect();
-        let answers = |profile: &Profile, destination, protocol, port| -> Vec<bool> {
-            let changed = Subject {
-                destination,
-                profile,
-                protocol,
-                port,
-                ..*self.subject
-            };
-            let facts = Facts::new(self.policy, &changed);
+        let answers = |subject: &Subject<'_>| -> Vec<bool> {
+            let facts = Facts::new(self.policy, subject);
             conditions
                 .iter()
                 .map(|condition| condition.holds(&facts))
                 .collect()
         };
         let subject = self.subject;
-        let mut seen = vec![answers(
-            subject.profile,
-            subject.destination,
-            subject.protocol,
-            subject.port,
-        )];
+        let mut seen = vec![answers(subject)];
         values
             .into_iter()
             .filter(|change| {
                 let mut profile = subject.profile.clone();
-                let (mut protocol, mut port) = (subject.protocol, subject.port);
-                let mut destination = subject.destination;
+                let mut changed = *subject;
                 match &change.value {
                     Value::Hosting(hosting) => {
                         profile.hosting = *hosting;
                         profile.special = None;
-                        destination = self.policy.looked_up(destination);
+                        changed.destination = self.policy.looked_up(subject.destination);
                     }
                     Value::Control(control) => profile.control = control.clone(),
-                    Value::Packet(other, number) => (protocol, port) = (*other, *number),
+                    Value::Packet(protocol, port) => {
+                        (changed.protocol, changed.port) = (*protocol, *port);
+                    }
+                    Value::Naming(naming) => changed.naming = *naming,
+                    Value::Speaks(speaks) => changed.speaks = speaks.as_deref(),
+                    Value::Ech(ech) => changed.ech = *ech,
                     _ => {}
                 }
-                let answer = answers(&profile, destination, protocol, port);
+                let answer = answers(&Subject {
+                    profile: &profile,
+                    ..changed
+                });
                 let new = !seen.contains(&answer);
                 if new {
                     seen.push(answer);
@@ -162,6 +173,106 @@ impl Tried<'_> {
             ),
         })
         .collect()
+    }
+
+    /// What the name could rest on instead; a flow without a name stays one.
+    fn naming(&self) -> Vec<Change> {
+        if self.subject.name.is_none() {
+            return Vec::new();
+        }
+        let sentences = [
+            (
+                Naming::Confirmed,
+                "the client said the name and DNS bore it out",
+                "le client donnait le nom et le DNS le confirmait",
+            ),
+            (
+                Naming::Dns,
+                "the name were known from DNS alone",
+                "le nom n'était connu que par le DNS",
+            ),
+            (
+                Naming::Unasked,
+                "no DNS answer had given the address",
+                "aucune réponse DNS n'avait donné l'adresse",
+            ),
+            (
+                Naming::Contradicted,
+                "DNS had given the address under another name",
+                "le DNS avait donné l'adresse sous un autre nom",
+            ),
+        ];
+        sentences
+            .into_iter()
+            .map(|(naming, en, fr)| Change {
+                value: Value::Naming(naming),
+                words: Text::new(en, fr),
+            })
+            .collect()
+    }
+
+    /// What could be spoken instead: the words that the policy names, and none of them.
+    fn speaks(&self) -> Vec<Change> {
+        if Facts::new(self.policy, self.subject).speaks().is_none() {
+            return Vec::new();
+        }
+        let conditions = self.policy.rules.iter().flat_map(|rule| &rule.conditions);
+        let named = conditions.filter_map(|condition| match condition {
+            Condition::Speaks(words) => Some(words.wanted.iter().chain(&words.unwanted)),
+            _ => None,
+        });
+        let named = named.flatten().map(|word| Some(Arc::clone(word)));
+        let tls = Some(Arc::from("tls"));
+        named
+            .chain([tls, None])
+            .map(|word: Option<Arc<str>>| Change {
+                words: word.as_deref().map_or_else(
+                    || {
+                        Text::new(
+                            "what it speaks were not recognised",
+                            "le langage parlé n'était pas reconnu",
+                        )
+                    },
+                    |word| Text::new(format!("it spoke {word}"), format!("il parlait {word}")),
+                ),
+                value: Value::Speaks(word),
+            })
+            .collect()
+    }
+
+    fn ech(&self) -> Vec<Change> {
+        if Facts::new(self.policy, self.subject).ech().is_none() {
+            return Vec::new();
+        }
+        let sentences = [
+            (
+                EchSeen::None,
+                "the client did not hide its name (ECH)",
+                "le client ne cachait pas son nom (ECH)",
+            ),
+            (
+                EchSeen::Grease,
+                "the client sent a placeholder only (ECH)",
+                "le client n'envoyait qu'un leurre (ECH)",
+            ),
+            (
+                EchSeen::Possible,
+                "the client perhaps hid its name (ECH)",
+                "le client cachait peut-être son nom (ECH)",
+            ),
+            (
+                EchSeen::Real,
+                "the client hid its name (ECH)",
+                "le client cachait son nom (ECH)",
+            ),
+        ];
+        sentences
+            .into_iter()
+            .map(|(ech, en, fr)| Change {
+                value: Value::Ech(ech),
+                words: Text::new(en, fr),
+            })
+            .collect()
     }
 
     fn service(&self) -> Vec<Change> {

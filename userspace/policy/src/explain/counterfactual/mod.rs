@@ -1,7 +1,7 @@
 //! Counterfactuals: the smallest changes to the facts that turn a verdict round.
 //!
-//! The facts are eight, in this order: opacity, name, service, qualification, hosting, control,
-//! zone, protocol and port. Of each, those values are tried that the rules of the policy can tell
+//! The facts are eleven, in this order: opacity, name, what the name rests on, what is spoken,
+//! hiding of the name (ECH), service, qualification, hosting, control, zone, protocol and port. Of each, those values are tried that the rules of the policy can tell
 //! apart ([`candidates`]). All changes of one fact are judged first, then of two at once, and so on
 //! up to [`MOST_FACTS`]: the first number of facts at which any change turns the verdict round is
 //! the smallest, and changes of that size alone are told, in the order of the facts. Whatever stops
@@ -26,6 +26,7 @@ use octroi_geo_db::profile::{
 use super::{Counterfactual, Way};
 use crate::decision::Decision;
 use crate::model::Policy;
+use crate::naming::{EchSeen, Naming};
 use crate::subject::{Facts, Subject};
 
 /// Most facts that are changed at once.
@@ -42,6 +43,9 @@ const TRIED: usize = 16;
 enum Value {
     NotOpaque,
     Nameless,
+    Naming(Naming),
+    Speaks(Option<Arc<str>>),
+    Ech(EchSeen),
     NoService,
     Qualified(Arc<str>),
     Hosting(Hosting),
@@ -56,12 +60,15 @@ impl Value {
         match self {
             Self::NotOpaque => 0,
             Self::Nameless => 1,
-            Self::NoService => 2,
-            Self::Qualified(_) => 3,
-            Self::Hosting(_) => 4,
-            Self::Control(_) => 5,
-            Self::Zone(_) => 6,
-            Self::Packet(..) => 7,
+            Self::Naming(_) => 2,
+            Self::Speaks(_) => 3,
+            Self::Ech(_) => 4,
+            Self::NoService => 5,
+            Self::Qualified(_) => 6,
+            Self::Hosting(_) => 7,
+            Self::Control(_) => 8,
+            Self::Zone(_) => 9,
+            Self::Packet(..) => 10,
         }
     }
 }
@@ -117,6 +124,7 @@ impl Search<'_> {
             .any(|change| matches!(change.value, Value::Nameless));
         let mut profile = if nameless {
             subject.name = None;
+            subject.naming = Naming::Nameless;
             self.base.clone()
         } else {
             subject.profile.clone()
@@ -125,6 +133,11 @@ impl Search<'_> {
             match &change.value {
                 Value::NotOpaque => subject.opaque = Opaque::None,
                 Value::Nameless => {}
+                // Without a name it rests on nothing.
+                Value::Naming(_) if nameless => {}
+                Value::Naming(naming) => subject.naming = *naming,
+                Value::Speaks(speaks) => subject.speaks = speaks.as_deref(),
+                Value::Ech(ech) => subject.ech = *ech,
                 Value::NoService => profile.service = None,
                 Value::Qualified(scheme) => profile.qualifications.push(Qualification {
                     scheme: Arc::clone(scheme),
@@ -240,6 +253,7 @@ impl Search<'_> {
                 let changed = Subject {
                     profile: &profile,
                     name: None,
+                    naming: Naming::Pending,
                     asn: None,
                     ..*self.subject
                 };
