@@ -49,7 +49,7 @@ pub const RULES_PER_SET: usize = 32;
 pub struct RuleSet {
     /// Entries in use, 1 to [`RULES_PER_SET`].
     pub len: u32,
-    /// [`NAMES_MATTER`], [`MARKS_MATTER`].
+    /// [`NAMES_MATTER`], [`MARKS_MATTER`], [`NAMES_STRICT`].
     pub flags: u32,
     /// The rules, in order.
     pub entries: [RuleEntry; RULES_PER_SET],
@@ -59,6 +59,9 @@ pub struct RuleSet {
 pub const NAMES_MATTER: u32 = 1;
 /// Flag of a rule set: one of its entries asks for marks. Clear: they are not looked up.
 pub const MARKS_MATTER: u32 = 2;
+/// Flag of a rule set: names are strict, and a name learned later could stop what passes without one:
+/// the handshake waits until it is decided.
+pub const NAMES_STRICT: u32 = 4;
 
 /// Slots of a row of `VERDICTS`.
 pub const VERDICT_SLOTS: usize = 256;

@@ -80,12 +80,10 @@ impl Judge {
         let service = named
             .name
             .and_then(|name| service_behind(catalogue, name, named.chain));
-        match service {
-            Some((service, _)) if base.service.as_deref() != Some(&*service.id) => {
-                Arc::new(catalogue.profile_with_service(base, &service.id))
-            }
-            _ => Arc::clone(base),
-        }
+        service.map_or_else(
+            || Arc::clone(base),
+            |(service, _)| Arc::new(catalogue.profile_with_service(base, &service.id)),
+        )
     }
 
     /// The class of a destination, or of the IPv4 address that it embeds.

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use octroi_abi::rules::{
-    MARKS_MATTER, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_SETS, RULES_PER_SET, RuleEntry,
-    RuleSet, SHADOW,
+    MARKS_MATTER, NAMES_MATTER, NAMES_STRICT, PORTS, PROTOCOL, RULE_DEFAULT, RULE_SETS,
+    RULES_PER_SET, RuleEntry, RuleSet, SHADOW,
 };
 
 use super::CompileError;
@@ -26,7 +26,7 @@ pub(super) struct Cells<'p> {
     from: Vec<Option<ZoneSet>>,
     /// Rules that hold, or could by a name, for the class at hand, zones left open.
     standings: Vec<(u16, Standing)>,
-    /// Rules of a cell, names flag first; to its set.
+    /// Rules of a cell, flags of names first; to its set.
     known: HashMap<Box<[u32]>, u16, foldhash::fast::RandomState>,
     /// The sets by content: different rules can come to the same entries.
     by_content: HashMap<RuleSet, u16, foldhash::fast::RandomState>,
@@ -38,6 +38,10 @@ pub(super) struct Cells<'p> {
 const OPEN: u32 = RULE_DEFAULT as u32;
 /// In a key, beside the number of a rule: it holds for transition addresses only.
 const TRANSITION: u32 = 1 << 16;
+/// In the first word of a key: a name could change the decision.
+const NAMED: u32 = 1;
+/// In the first word of a key: flows are held until they are named.
+const WAITS: u32 = 2;
 
 impl<'p> Cells<'p> {
     pub(super) fn new(policy: &'p Policy, marks: &Marks) -> Self {
@@ -79,10 +83,15 @@ impl<'p> Cells<'p> {
         }
     }
 
-    /// The rule set of a zone and the class at hand.
-    pub(super) fn rule_set(&mut self, zone: u8, class: usize) -> Result<u16, CompileError> {
+    /// The rule set of a zone and the class at hand; `waits`: its flows are held until named.
+    pub(super) fn rule_set(
+        &mut self,
+        zone: u8,
+        class: usize,
+        waits: bool,
+    ) -> Result<u16, CompileError> {
         self.key.clear();
-        self.key.push(0);
+        self.key.push(if waits { WAITS } else { 0 });
         let mut open = true;
         let mut shadowed = false;
         for &(number, standing) in &self.standings {
@@ -93,7 +102,7 @@ impl<'p> Cells<'p> {
             if standing.name_decides
                 && let Some(names) = self.key.first_mut()
             {
-                *names = 1;
+                *names |= NAMED;
             }
             if !standing.holds {
                 continue;
@@ -172,7 +181,8 @@ impl<'p> Cells<'p> {
             *slot = *entry;
             length += 1;
         }
-        let names_matter = if names == 0 { 0 } else { NAMES_MATTER };
+        let names_matter = if names & NAMED == 0 { 0 } else { NAMES_MATTER };
+        let names_strict = if names & WAITS == 0 { 0 } else { NAMES_STRICT };
         let marks_matter = if entries.iter().any(|entry| entry.marks != 0) {
             MARKS_MATTER
         } else {
@@ -180,7 +190,7 @@ impl<'p> Cells<'p> {
         };
         Ok(RuleSet {
             len: length,
-            flags: names_matter | marks_matter,
+            flags: names_matter | names_strict | marks_matter,
             entries,
         })
     }

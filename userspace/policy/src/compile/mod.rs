@@ -7,6 +7,7 @@
 mod cells;
 mod error;
 mod marks;
+mod strict;
 
 use std::sync::Arc;
 
@@ -27,6 +28,7 @@ use crate::tables::{Tables, mapped};
 pub use error::CompileError;
 
 use cells::Cells;
+use strict::Strict;
 
 /// What compilation needs of an atlas.
 pub trait ClassMap {
@@ -74,13 +76,18 @@ impl Policy {
             0 => vec![&unknown],
             _ => profiles.collect(),
         };
+        let mut strict = Strict::new(self, atlas.catalogue(), at);
         let zones = self.zones.len() + 1;
         let mut verdicts = vec![Vec::with_capacity(profiles.len()); zones];
         for (class, &profile) in profiles.iter().enumerate() {
             let subject = Subject::of_class(atlas.catalogue(), profile, at);
             cells.stand(&Facts::new(self, &subject));
+            if let Some(strict) = &mut strict {
+                strict.stand(profile);
+            }
             for (zone, row) in (0u8..).zip(&mut verdicts) {
-                row.push(cells.rule_set(zone, class)?);
+                let waits = strict.as_mut().is_some_and(|strict| strict.waits(zone));
+                row.push(cells.rule_set(zone, class, waits)?);
             }
         }
         Ok(Tables {

@@ -218,16 +218,37 @@ fn packet() -> BoxedStrategy<String> {
     .boxed()
 }
 
-fn rule() -> BoxedStrategy<String> {
+/// What a rule asks of the client's words.
+fn client() -> BoxedStrategy<String> {
+    let namings: &[&str] = &["nameless", "dns", "confirmed", "unasked", "contradicted"];
+    let hidden: &[&str] = &["none", "grease", "possible", "real"];
+    (
+        maybe(list("naming", namings)),
+        maybe(negatable("speaks", &["tls", "quic", "ssh", "unknown"])),
+        maybe(list("ech", hidden)),
+    )
+        .prop_map(|(naming, speaks, ech)| naming + &speaks + &ech)
+        .boxed()
+}
+
+/// `open`: rules may ask for ports, protocols and addresses too.
+fn rule(open: bool) -> BoxedStrategy<String> {
+    let only = |line: BoxedStrategy<String>| {
+        if open {
+            line
+        } else {
+            Just(String::new()).boxed()
+        }
+    };
     let verdict = select(vec!["allow", "flag", "reject", "block"]);
     let shadow = prop_oneof![3 => Just(""), 1 => Just("shadow = true\n")];
     let bases: &[&str] = &["service", "operator", "as_country", "none"];
     let reaches: &[&str] = &["none_known", "unknown", "presence", "controlled"];
     let conditions = vec![
         place(),
-        packet(),
+        only(packet()),
         maybe(negatable("from", &["cabinet", "guests", "lab"])),
-        maybe(negatable("to", &["cabinet", "guests"])),
+        only(maybe(negatable("to", &["cabinet", "guests"]))),
         maybe(negatable("control", &PLACES)),
         maybe(list("control_basis", bases)),
         maybe(list("reach", reaches)),
@@ -241,7 +262,7 @@ fn rule() -> BoxedStrategy<String> {
                 .boxed(),
         ),
         maybe(negatable("qualification", &["secnumcloud"])),
-        maybe(
+        only(maybe(
             select(vec![
                 "asn = [8075]\n",
                 "asn = [16276, 3215]\n",
@@ -249,9 +270,14 @@ fn rule() -> BoxedStrategy<String> {
             ])
             .prop_map(str::to_owned)
             .boxed(),
-        ),
-        maybe(negatable("prefix", &PREFIXES)),
-        maybe(list("special", &["private", "multicast", "transition"])),
+        )),
+        only(maybe(negatable("prefix", &PREFIXES))),
+        if open {
+            maybe(list("special", &["private", "multicast", "transition"]))
+        } else {
+            maybe(list("special", &["private", "multicast"]))
+        },
+        client(),
         maybe(negatable("name", &NAMES)),
     ];
     (verdict, shadow, conditions)
@@ -263,13 +289,20 @@ fn rule() -> BoxedStrategy<String> {
 
 /// The text of a policy with three zones and up to seven rules, always well formed.
 pub(crate) fn policy_text() -> BoxedStrategy<String> {
+    policy_text_of(true)
+}
+
+/// The same; unless `open`, no rule asks for ports, protocols or addresses.
+pub(crate) fn policy_text_of(open: bool) -> BoxedStrategy<String> {
     let verdicts = || select(vec!["allow", "flag", "reject", "block"]);
     let mode = select(vec!["monitor", "enforce"]);
-    let rules = proptest::collection::vec(rule(), 0..=7);
-    (mode, verdicts(), verdicts(), verdicts(), rules)
-        .prop_map(|(mode, default, opaque, gre, rules)| {
+    let rules = proptest::collection::vec(rule(open), 0..=7);
+    let names = select(vec!["observe", "strict"]);
+    (mode, names, verdicts(), verdicts(), verdicts(), rules)
+        .prop_map(|(mode, names, default, opaque, gre, rules)| {
             let mut text = format!(
-                "[policy]\nname = \"random\"\nmode = \"{mode}\"\ndefault = \"{default}\"\n\
+                "[policy]\nname = \"random\"\nmode = \"{mode}\"\nnames = \"{names}\"\n\
+                 default = \"{default}\"\n\
                  nat64 = [\"2a01:64::/40\"]\n\
                  [policy.opaque]\ndefault = \"{opaque}\"\ngre = \"{gre}\"\n\
                  [[zone]]\nname = \"cabinet\"\nprefixes = [\"10.10.0.0/16\", \"fd00:10::/48\"]\n\
