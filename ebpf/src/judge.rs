@@ -14,10 +14,12 @@ use octroi_abi::table::{Account, Decided};
 
 use crate::{account, atlas, table};
 use crate::maps::{MARKS, NAT64, OPAQUE, RULE_SETS, VERDICTS, ZONES, prefix_key};
-use crate::packet::{mapped, octets, words};
+use crate::packet::{mapped, octets, protocol, words};
 
 /// Rows of `VERDICTS` of one zone.
 const ROWS_PER_ZONE: u32 = VERDICT_ROWS / MAX_ZONES;
+
+const DNS: u16 = 53;
 
 /// The tables could not answer.
 pub struct Broken;
@@ -105,7 +107,7 @@ pub fn flow(key: &FlowKey, opaque: u8, active: u64, decision: &mut Decision) -> 
     } else {
         0
     };
-    walk(key, set, marks, decision)?;
+    walk(key, set, marks, active.strict, decision)?;
     if opaque == Opaque::None.code() {
         return Ok(());
     }
@@ -152,7 +154,13 @@ pub fn blind(opaque: u8, active: u64, decision: &mut Decision) -> Result<(), Bro
 
 /// The first entry of a rule set whose conditions hold.
 #[inline(always)]
-fn walk(key: &FlowKey, set: &RuleSet, marks: u64, decision: &mut Decision) -> Result<(), Broken> {
+fn walk(
+    key: &FlowKey,
+    set: &RuleSet,
+    marks: u64,
+    strict: bool,
+    decision: &mut Decision,
+) -> Result<(), Broken> {
     for number in 0..RULES_PER_SET {
         if number as u32 >= set.len {
             break;
@@ -173,7 +181,7 @@ fn walk(key: &FlowKey, set: &RuleSet, marks: u64, decision: &mut Decision) -> Re
         }
         decision.rule = entry.rule;
         decision.verdict = entry.verdict;
-        decision.flags = flags_of(entry, set.flags);
+        decision.flags = flags_of(entry, set.flags) | awaits_name(key, entry, set.flags, strict);
         return Ok(());
     }
     Err(Broken)
@@ -203,6 +211,19 @@ fn flags_of(entry: &RuleEntry, set_flags: u32) -> u8 {
     flags
 }
 
+/// [`flow::AWAITS_NAME`] for what passes, but not before its name was read.
+#[inline(always)]
+fn awaits_name(key: &FlowKey, entry: &RuleEntry, set_flags: u32, strict: bool) -> u8 {
+    let asks = set_flags & rules::NAMES_STRICT != 0 || strict && key.outside_port == DNS;
+    let speaks = key.protocol == protocol::TCP || key.protocol == protocol::UDP;
+    let passes = entry.verdict <= Verdict::Flag.code();
+    if asks && speaks && passes && entry.flags & rules::ENFORCED != 0 {
+        flow::AWAITS_NAME
+    } else {
+        0
+    }
+}
+
 #[inline(always)]
 fn opaque_entry(half: u8, opaque: u8) -> Result<&'static RuleEntry, Broken> {
     if opaque as u32 >= Opaque::COUNT {
@@ -222,35 +243,43 @@ fn stricter(half: u8, opaque: u8, decision: &mut Decision) -> Result<(), Broken>
     if entry.verdict > decision.verdict {
         decision.rule = entry.rule;
         decision.verdict = entry.verdict;
-        decision.flags = flags_of(entry, 0) | decision.flags & flow::NAMES_MATTER;
+        decision.flags =
+            flags_of(entry, 0) | decision.flags & (flow::NAMES_MATTER | flow::AWAITS_NAME);
     }
     Ok(())
 }
 
+/// A flow that userspace decided by name keeps that verdict when it is stricter, until userspace has
+/// decided again: lays the verdict of `before` over a decision that does not know the name.
+#[inline(always)]
+fn keep_named(before: &Decided, decision: &mut Decision) {
+    if before.flags & flow::NAMED == 0 {
+        return;
+    }
+    decision.flags &= !flow::AWAITS_NAME;
+    if before.verdict > decision.verdict {
+        decision.rule = before.rule;
+        decision.verdict = before.verdict;
+    }
+}
+
 /// Writes a decision into a flow that was judged before (its decision was `before`). Returns the
 /// decision that holds now, and whether userspace should know; `None`: the flow left its slot, or
-/// another CPU judged it at this very moment.
-///
-/// A flow that userspace decided by name keeps that verdict when it is stricter, until userspace
-/// has decided again.
+/// another CPU judged it at this very moment. `decision` then holds for the packet at hand: it is
+/// never looser than what a name had decided.
 #[inline(always)]
 pub fn renew(
     account: *mut Account,
     before: u64,
-    decision: &Decision,
+    decision: &mut Decision,
     generation: u32,
     opaque: u8,
 ) -> Option<(u64, bool)> {
     let old = Decided::unpack(before);
+    keep_named(&old, decision);
     let named = old.flags & flow::NAMED;
-    let flags = decision.flags | named;
-    let word = account::decided(decision, generation, opaque, flags);
-    let mut new = Decided::unpack(word);
-    if named != 0 && old.verdict > decision.verdict {
-        new.rule = old.rule;
-        new.verdict = old.verdict;
-    }
-    let after = new.pack();
+    let after = account::decided(decision, generation, opaque, decision.flags | named);
+    let new = Decided::unpack(after);
     if !table::redecide(account, before, after) {
         return None;
     }

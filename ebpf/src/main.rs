@@ -24,6 +24,7 @@ mod cut;
 mod event;
 mod fragment;
 mod frame;
+mod hold;
 mod ipv4;
 mod ipv6;
 mod judge;
@@ -59,6 +60,12 @@ const INGRESS: u64 = 1;
 #[xdp(frags)]
 pub fn octroi_outbound(context: XdpContext) -> u32 {
     outbound_xdp(&context, Link::Ethernet)
+}
+
+/// The same for a frame that userspace held: it goes on although its flow awaits its name.
+#[xdp(frags)]
+pub fn octroi_release(context: XdpContext) -> u32 {
+    released_xdp(&context)
 }
 
 /// The same on an interface without a link header: a tun, PPP or tunnel device.
@@ -105,7 +112,17 @@ pub fn octroi_host_reply_l3(context: XdpContext) -> u32 {
 
 #[inline(always)]
 fn outbound_xdp(context: &XdpContext, link: Link) -> u32 {
-    match outbound::run(&XdpFrame::new(context), link) {
+    action(outbound::run::<_, false>(&XdpFrame::new(context), link))
+}
+
+#[inline(always)]
+fn released_xdp(context: &XdpContext) -> u32 {
+    action(outbound::run::<_, true>(&XdpFrame::new(context), Link::Ethernet))
+}
+
+#[inline(always)]
+fn action(outcome: Outcome) -> u32 {
+    match outcome {
         Outcome::Rejected => XDP_TX,
         other if other.passes() => XDP_PASS,
         _ => XDP_DROP,
@@ -115,7 +132,7 @@ fn outbound_xdp(context: &XdpContext, link: Link) -> u32 {
 #[inline(always)]
 fn outbound_tcx(context: &TcContext, link: Link) -> i32 {
     let frame = SkbFrame::new(context);
-    match outbound::run(&frame, link) {
+    match outbound::run::<_, false>(&frame, link) {
         // SAFETY: a helper without pointers; its answer is the program's.
         Outcome::Rejected => unsafe { bpf_redirect(frame.ifindex(), INGRESS) as i32 },
         other if other.passes() => TCX_NEXT,

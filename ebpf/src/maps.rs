@@ -9,7 +9,8 @@ use octroi_abi::control::{
     ZONES_ENTRIES,
 };
 use octroi_abi::event::{
-    EVENTS_RING_BYTES, SAMPLE_BYTES, SAMPLES_RING_BYTES, SampleHeader,
+    EVENTS_RING_BYTES, HELD_BYTES, HELD_RING_BYTES, HeldHeader, SAMPLE_BYTES, SAMPLES_RING_BYTES,
+    SampleHeader,
 };
 use octroi_abi::fragment::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
@@ -70,11 +71,16 @@ pub static EVENTS: RingBuf<(), { EVENTS_RING_BYTES as usize }> = RingBuf::new();
 #[btf_map]
 pub static SAMPLES: RingBuf<(), { SAMPLES_RING_BYTES as usize }> = RingBuf::new();
 #[btf_map]
+pub static HELD: RingBuf<(), { HELD_RING_BYTES as usize }> = RingBuf::new();
+#[btf_map]
 pub static COUNTERS: PerCpuArray<u64, { outcome::COUNTERS as usize }> = PerCpuArray::new();
 
 /// One for each direction: an egress program and an ingress program never share one.
 #[btf_map]
 pub static SCRATCH: PerCpuArray<Scratch, 2> = PerCpuArray::new();
+/// Where a held frame is put together: outbound only.
+#[btf_map]
+pub static HOLD: PerCpuArray<Held, 1> = PerCpuArray::new();
 #[btf_map]
 pub static LIMITS: PerCpuArray<Limits, 1> = PerCpuArray::new();
 
@@ -106,6 +112,15 @@ pub struct Sample {
     pub header: SampleHeader,
     /// Room for the payload.
     pub payload: [u8; SAMPLE_BYTES],
+}
+
+/// A held frame while it is put together.
+#[repr(C)]
+pub struct Held {
+    /// Its head.
+    pub header: HeldHeader,
+    /// Room for the frame.
+    pub frame: [u8; HELD_BYTES],
 }
 
 /// What one CPU may still do.

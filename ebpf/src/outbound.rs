@@ -4,6 +4,7 @@
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use octroi_abi::control::{Active, Control};
 use octroi_abi::event::kind;
+use octroi_abi::flow::AWAITS_NAME;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Loss, Outcome};
 use octroi_abi::table::{Account, Decided};
@@ -16,7 +17,7 @@ use crate::link::Link;
 use crate::maps::{CONTROL, SCRATCH, Sample, Scratch};
 use crate::packet::{Packet, words};
 use crate::table::{self, Found};
-use crate::{account, control, count, link, local, reject, sample};
+use crate::{account, control, count, hold, link, local, reject, sample};
 
 const DIRECTION: Direction = Direction::Outbound;
 
@@ -47,9 +48,10 @@ impl Outbound for SkbFrame {
     }
 }
 
-/// One packet, from its first byte to exactly one outcome, which is counted.
+/// One packet, from its first byte to exactly one outcome, which is counted. `RELEASED`: userspace
+/// held it, and lets it go on although its flow awaits its name.
 #[inline(always)]
-pub fn run<F: Outbound>(frame: &F, link: Link) -> Outcome {
+pub fn run<F: Outbound, const RELEASED: bool>(frame: &F, link: Link) -> Outcome {
     count::seen(DIRECTION);
     let outcome = match SCRATCH.get_ptr_mut(DIRECTION as u32) {
         Some(scratch) => {
@@ -57,7 +59,7 @@ pub fn run<F: Outbound>(frame: &F, link: Link) -> Outcome {
             let scratch = unsafe { &mut *scratch };
             scratch.packet.reset();
             link::parse(frame, link, DIRECTION, &mut scratch.packet);
-            decide(frame, scratch)
+            decide::<F, RELEASED>(frame, scratch)
         }
         None => Outcome::InternalDrop,
     };
@@ -66,7 +68,7 @@ pub fn run<F: Outbound>(frame: &F, link: Link) -> Outcome {
 }
 
 #[inline(always)]
-fn decide<F: Outbound>(frame: &F, scratch: &mut Scratch) -> Outcome {
+fn decide<F: Outbound, const RELEASED: bool>(frame: &F, scratch: &mut Scratch) -> Outcome {
     let packet = &scratch.packet;
     count::opaque(packet.opaque);
     if packet.link_control != 0 {
@@ -86,21 +88,45 @@ fn decide<F: Outbound>(frame: &F, scratch: &mut Scratch) -> Outcome {
     }
     let found = table::find(control, &scratch.packet.key, &mut scratch.search);
     let packet = &scratch.packet;
-    if let Some(Found { account, decided }) = found
-        && is_current(account, decided, packet, active)
-    {
+    // Apart, and defined in both cases: the compiler would spill what an absent `Found` holds, and
+    // the verifier refuses to spill what was never written.
+    let (account, decided) = match found {
+        Some(Found { account, decided }) => (account, decided),
+        None => (core::ptr::null_mut(), 0),
+    };
+    if !account.is_null() && is_current(account, decided, packet, active) {
         // SAFETY: the kernel's pointer. A flow that leaves its slot meanwhile loses this packet to
         // the next one there: a matter of nanoseconds, accepted. Its verdict is never taken over:
         // `decided` was read while the slot was this flow's.
         let account = unsafe { &mut *account };
+        if !RELEASED && awaits_name(decided) && hold::is_due::<F>(packet, control) {
+            return hold::take(&hold::Sight::of(frame, now_ns), frame, packet, account);
+        }
         return known(frame, &scratch.packet, &mut scratch.sample, account, decided, now_ns);
     }
-    match resolve(frame, scratch, control, active, now_ns, found) {
+    match resolve(frame, scratch, control, active, now_ns, (account, decided)) {
         Next::Outcome(outcome) => outcome,
-        Next::Alone => alone(frame, scratch, now_ns),
-        // SAFETY: as above.
+        Next::Alone => {
+            if !RELEASED
+                && scratch.decision.flags & AWAITS_NAME != 0
+                && hold::is_due::<F>(&scratch.packet, control)
+            {
+                // Nothing that userspace could decide by.
+                count::loss(Loss::Hold);
+                return Outcome::Held;
+            }
+            alone(frame, scratch, now_ns)
+        }
         Next::Known(account, told) => {
-            judged(frame, scratch, unsafe { &mut *account }, told, now_ns)
+            // SAFETY: as above.
+            let account = unsafe { &mut *account };
+            if !RELEASED
+                && awaits_name(scratch.decided)
+                && hold::is_due::<F>(&scratch.packet, control)
+            {
+                return held(frame, scratch, account, told, now_ns);
+            }
+            judged(frame, scratch, account, told, now_ns)
         }
     }
 }
@@ -114,6 +140,34 @@ fn alone<F: Outbound>(frame: &F, scratch: &Scratch, now_ns: u64) -> Outcome {
     } else {
         passed(verdict)
     }
+}
+
+/// Whether a flow's client is not heard before its name was read.
+#[inline(always)]
+fn awaits_name(decided: u64) -> bool {
+    Decided::unpack(decided).flags & AWAITS_NAME != 0
+}
+
+/// A packet whose flow was judged for it, and whose name is awaited.
+#[inline(never)]
+fn held<F: Outbound>(
+    frame: &F,
+    scratch: &mut Scratch,
+    account: &mut Account,
+    told: u8,
+    now_ns: u64,
+) -> Outcome {
+    let Scratch { packet, decision, .. } = scratch;
+    if told != 0 {
+        // Before the frame: userspace knows the flow when it reads it.
+        let told = Told {
+            shadow_rule: decision.shadow_rule,
+            shadow_verdict: decision.shadow_verdict,
+            ..Told::plain(told, Outcome::Held)
+        };
+        event::emit(told, &sight(frame, now_ns), &packet.key, account);
+    }
+    hold::take(&hold::Sight::of(frame, now_ns), frame, packet, account)
 }
 
 /// Whether a packet's flow has a verdict of this generation that holds for the packet as it is.
@@ -271,7 +325,8 @@ enum Next {
     Known(*mut Account, u8),
 }
 
-/// The first packet of a flow, or the first one under another generation or shape.
+/// The first packet of a flow, or the first one under another generation or shape. `found`: the account
+/// of its flow, or null, and its decision.
 #[inline(always)]
 fn resolve<F: Outbound>(
     frame: &F,
@@ -279,7 +334,7 @@ fn resolve<F: Outbound>(
     control: &Control,
     active: u64,
     now_ns: u64,
-    found: Option<Found>,
+    (found, before): (*mut Account, u64),
 ) -> Next {
     let Scratch {
         packet,
@@ -302,27 +357,26 @@ fn resolve<F: Outbound>(
     if judge::flow(&packet.key, packet.opaque, active, decision).is_err() {
         return Next::Outcome(Outcome::InternalDrop);
     }
-    if let Some(Found { account, decided: before }) = found
-        && !account::reopens(account, packet)
-    {
+    if !found.is_null() && !account::reopens(found, packet) {
         if Decided::unpack(before).opaque != packet.opaque && packet.opaque != Opaque::None.code() {
             // An odd packet in a usual flow: judged alone, the flow stays what it is.
             return Next::Alone;
         }
         let Some((after, told)) =
-            judge::renew(account, before, decision, generation, packet.opaque)
+            judge::renew(found, before, decision, generation, packet.opaque)
         else {
             return Next::Alone;
         };
         *decided = after;
-        return Next::Known(account, if told { kind::REJUDGED } else { 0 });
+        return Next::Known(found, if told { kind::REJUDGED } else { 0 });
     }
     account::open(opened, &packet.key, decision, generation, packet.opaque, now_ns);
     *decided = opened.decided;
     let seen = sight(frame, now_ns);
-    let inserted = match found {
-        Some(Found { account, .. }) => table::reopen(account, &packet.key, opened, &seen),
-        None => table::insert(control, &packet.key, opened, &seen, search),
+    let inserted = if found.is_null() {
+        table::insert(control, &packet.key, opened, &seen, search)
+    } else {
+        table::reopen(found, &packet.key, opened, &seen)
     };
     match inserted {
         Some(Found { account, .. }) => Next::Known(account, kind::NEW),

@@ -4,6 +4,7 @@
 use aya_ebpf::helpers::generated::bpf_ktime_get_coarse_ns;
 use octroi_abi::control::Active;
 use octroi_abi::event::kind;
+use octroi_abi::flow;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Outcome};
 use octroi_abi::table::Decided;
@@ -141,7 +142,10 @@ fn known<F: Reply>(
                 told = if changed { kind::REJUDGED } else { 0 };
             }
             // The flow left its slot, or another CPU judged it: this packet by what was found.
-            None => decided = account::decided(decision, generation, before.opaque, decision.flags),
+            None => {
+                let flags = decision.flags | before.flags & flow::NAMED;
+                decided = account::decided(decision, generation, before.opaque, flags);
+            }
         }
     }
     // SAFETY: as in the outbound program.

@@ -19,18 +19,28 @@ pub struct Control {
     pub v4_mask: u32,
     /// Buckets of `FLOWS_V6`, less one.
     pub v6_mask: u32,
+    /// [`RELEASES`].
+    pub flags: u64,
 }
+
+/// Flag of [`Control::flags`]: on every inside interface, userspace can let a held frame go on. Clear:
+/// what opens a connection without a word of the client (a SYN) is not held, because its sender would
+/// have to send it again.
+pub const RELEASES: u64 = 1;
 
 /// The unpacked form of [`Control::active`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Active {
     /// Bumped at each change of policy or atlas; flows of another generation are judged again.
-    /// Zero: no policy was ever loaded, everything but control traffic is dropped.
+    /// Zero: no policy was ever loaded, everything but control traffic is dropped. At most
+    /// [`crate::table::GENERATION_MASK`].
     pub generation: u32,
     /// Live half (0 or 1) of `ZONES`, `MARKS`, `VERDICTS`, `RULE_SETS` and `OPAQUE`.
     pub policy_half: u8,
     /// Live half (0 or 1) of the atlas maps.
     pub atlas_half: u8,
+    /// The policy is strict about names: DNS queries are held too, whoever they are for.
+    pub strict: bool,
 }
 
 impl Active {
@@ -40,6 +50,7 @@ impl Active {
         self.generation as u64
             | ((self.policy_half & 1) as u64) << 32
             | ((self.atlas_half & 1) as u64) << 33
+            | (self.strict as u64) << 34
     }
 
     /// Out of one word.
@@ -49,6 +60,7 @@ impl Active {
             generation: word as u32,
             policy_half: (word >> 32 & 1) as u8,
             atlas_half: (word >> 33 & 1) as u8,
+            strict: word >> 34 & 1 != 0,
         }
     }
 }

@@ -81,6 +81,29 @@ pub struct SampleHeader {
     pub first: u32,
 }
 
+/// Head of an entry of the ring of held frames; `length` bytes of the frame follow, link header
+/// first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C)]
+pub struct HeldHeader {
+    /// `CLOCK_MONOTONIC` nanoseconds.
+    pub time_ns: u64,
+    /// The flow.
+    pub key: FlowKey,
+    /// Interface it came in by.
+    pub ifindex: u32,
+    /// Bytes of the whole frame.
+    pub frame_bytes: u32,
+    /// Bytes that follow this header: fewer when the frame is longer than [`HELD_BYTES`].
+    pub length: u32,
+    /// `Account::first`: tells two flows with one key apart.
+    pub first: u32,
+}
+
+/// Most bytes of one held frame.
+pub const HELD_BYTES: usize = 4_096;
+/// Size of the ring of held frames, bytes.
+pub const HELD_RING_BYTES: u32 = 8 << 20;
 /// Most payload bytes of one sample.
 pub const SAMPLE_BYTES: usize = 2_048;
 /// Payload-carrying packets copied from each direction of a flow (DNS over UDP: every one).

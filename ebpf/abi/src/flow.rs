@@ -47,7 +47,7 @@ pub struct FlowState {
     pub class: u16,
     /// Verdict code of the deciding rule.
     pub verdict: u8,
-    /// [`ENFORCED`], [`NAMED`], [`NAMES_MATTER`].
+    /// [`ENFORCED`], [`NAMED`], [`NAMES_MATTER`], [`AWAITS_NAME`].
     pub flags: u8,
     /// Zone number of the source.
     pub zone: u8,
@@ -66,3 +66,6 @@ pub const ENFORCED: u8 = 1;
 pub const NAMED: u8 = 2;
 /// A name can change the verdict (see `rules::NAMES_MATTER`).
 pub const NAMES_MATTER: u8 = 4;
+/// What the client says is held until userspace has read the name (see `rules::NAMES_STRICT`).
+/// Never together with [`NAMED`].
+pub const AWAITS_NAME: u8 = 8;

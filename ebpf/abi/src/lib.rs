@@ -25,7 +25,7 @@ pub mod verdict;
 
 /// Version of every shape in this crate. It names the pin directory
 /// (`/sys/fs/bpf/octroi/<version>/`), so that a daemon never adopts the maps of another shape.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Names of the maps and programs in the kernel object, which are also their file names when
 /// pinned.
@@ -34,6 +34,9 @@ pub mod name {
     pub const PROGRAM_OUTBOUND: &str = "octroi_outbound";
     /// TCX egress program on the inside interface: replies.
     pub const PROGRAM_REPLY: &str = "octroi_reply";
+    /// [`PROGRAM_OUTBOUND`] for frames that userspace held and lets go on before their flow is
+    /// decided: never attached, only run (`BPF_PROG_RUN` with live frames, Linux 5.18).
+    pub const PROGRAM_RELEASE: &str = "octroi_release";
     /// [`PROGRAM_OUTBOUND`] on an interface without a link header.
     pub const PROGRAM_OUTBOUND_L3: &str = "octroi_outbound_l3";
     /// [`PROGRAM_REPLY`] on an interface without a link header.
@@ -90,6 +93,8 @@ pub mod name {
     pub const EVENTS: &str = "EVENTS";
     /// `RingBuf` of [`crate::event::SampleHeader`] followed by the payload bytes.
     pub const SAMPLES: &str = "SAMPLES";
+    /// `RingBuf` of [`crate::event::HeldHeader`] followed by the frame.
+    pub const HELD: &str = "HELD";
     /// `PerCpuArray<u64>`: see [`crate::outcome`].
     pub const COUNTERS: &str = "COUNTERS";
     /// `PerCpuArray`: where samples are put together. Never pinned.

@@ -51,11 +51,14 @@ pub enum Outcome {
     InternalDrop = 11,
     /// Dropped because no policy was ever loaded ([`crate::control::Active::generation`] is 0).
     NoPolicy = 12,
+    /// Outbound only: held until its name is decided; when userspace lets it go on it is seen, and
+    /// counted, once more. It is in no account before.
+    Held = 13,
 }
 
 impl Outcome {
     /// Every outcome, by code.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Allowed,
         Self::Flagged,
         Self::Blocked,
@@ -69,6 +72,7 @@ impl Outcome {
         Self::OpaqueDropped,
         Self::InternalDrop,
         Self::NoPolicy,
+        Self::Held,
     ];
 
     /// Whether a packet with this outcome went on.
@@ -82,6 +86,7 @@ impl Outcome {
                 | Self::OpaqueDropped
                 | Self::InternalDrop
                 | Self::NoPolicy
+                | Self::Held
         )
     }
 
@@ -102,6 +107,7 @@ impl Outcome {
             Self::OpaqueDropped => "opaque_dropped",
             Self::InternalDrop => "internal_drop",
             Self::NoPolicy => "no_policy",
+            Self::Held => "held",
         }
     }
 }
@@ -124,17 +130,21 @@ pub enum Loss {
     /// A flow had to leave the table to make room (its account was told, or counts as an event
     /// that was lost).
     FlowEvicted = 5,
+    /// A held packet that userspace was not given: the ring was full, or it was a fragment, or judged
+    /// without an account. It does not go on; its sender sends again.
+    Hold = 6,
 }
 
 impl Loss {
     /// Every kind of loss, by code.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Event,
         Self::Sample,
         Self::FlowInsert,
         Self::FragmentInsert,
         Self::RejectAnswer,
         Self::FlowEvicted,
+        Self::Hold,
     ];
 
     /// The word used in `status` and statistics.
@@ -147,6 +157,7 @@ impl Loss {
             Self::FragmentInsert => "fragment_table_refused",
             Self::RejectAnswer => "reject_answer_failed",
             Self::FlowEvicted => "flow_evicted",
+            Self::Hold => "held_packet_lost",
         }
     }
 }

@@ -59,8 +59,8 @@ pub struct RuleSet {
 pub const NAMES_MATTER: u32 = 1;
 /// Flag of a rule set: one of its entries asks for marks. Clear: they are not looked up.
 pub const MARKS_MATTER: u32 = 2;
-/// Flag of a rule set: names are strict, and a name learned later could stop what passes without one:
-/// the handshake waits until it is decided.
+/// Flag of a rule set: a name can stop what passes without one, and the policy is strict about it:
+/// nothing that the client says goes on before its name was read.
 pub const NAMES_STRICT: u32 = 4;
 
 /// Slots of a row of `VERDICTS`.

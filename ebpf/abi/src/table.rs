@@ -15,7 +15,7 @@
 //! - [`LIVE`] -> [`LIVE`] with [`HELD`]: userspace changes it; it can be found but not taken.
 //! - [`LIVE`] -> [`TAKEN`] -> empty, or another flow: it ended.
 
-use crate::flow::{FlowKey, FlowState};
+use crate::flow::{AWAITS_NAME, FlowKey, FlowState};
 
 /// Slots of a bucket.
 pub const BUCKET_SLOTS: usize = 8;
@@ -123,16 +123,21 @@ pub type BucketV6 = [SlotV6; BUCKET_SLOTS];
 
 const _: () = assert!(size_of::<SlotV4>() == 64 && size_of::<SlotV6>() == 128);
 
+/// Generations are kept in so many bits.
+pub const GENERATION_MASK: u32 = 0x7fff_ffff;
+const AWAITS_NAME_BIT: u32 = 31;
+
 /// The unpacked form of [`Account::decided`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Decided {
-    /// Generation the verdict was computed under.
+    /// Generation the verdict was computed under ([`GENERATION_MASK`]).
     pub generation: u32,
     /// Rule that decided: a number of the policy or `RULE_*`.
     pub rule: u16,
     /// Verdict code of the deciding rule (two bits).
     pub verdict: u8,
-    /// [`crate::flow::ENFORCED`], `NAMED`, `NAMES_MATTER` (three bits).
+    /// [`crate::flow::ENFORCED`], `NAMED`, `NAMES_MATTER` (three bits), and `AWAITS_NAME` in the
+    /// bit that generations leave (ABI 3 had none there).
     pub flags: u8,
     /// [`crate::opaque::Opaque`] code (five bits).
     pub opaque: u8,
@@ -146,7 +151,8 @@ impl Decided {
     /// Into one word.
     #[must_use]
     pub const fn pack(self) -> u64 {
-        self.generation as u64
+        (self.generation & GENERATION_MASK) as u64
+            | ((self.flags >> 3 & 1) as u64) << AWAITS_NAME_BIT
             | (self.rule as u64) << 32
             | ((self.verdict & 3) as u64) << 48
             | ((self.flags & 7) as u64) << 50
@@ -158,10 +164,10 @@ impl Decided {
     #[must_use]
     pub const fn unpack(word: u64) -> Self {
         Self {
-            generation: word as u32,
+            generation: word as u32 & GENERATION_MASK,
             rule: (word >> 32) as u16,
             verdict: (word >> 48 & 3) as u8,
-            flags: (word >> 50 & 7) as u8,
+            flags: (word >> 50 & 7) as u8 | (word >> AWAITS_NAME_BIT & 1) as u8 * AWAITS_NAME,
             opaque: (word >> 53 & 31) as u8,
             zone: (word >> 58) as u8,
         }
