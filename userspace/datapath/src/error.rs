@@ -53,6 +53,19 @@ pub enum DatapathError {
         /// Pin root.
         path: PathBuf,
     },
+    /// A held frame cannot go on.
+    #[error(
+        "a held frame of {bytes} bytes cannot go on by interface {ifindex} (BPF_PROG_RUN with live \
+         frames: {source}): its sender has to send it again"
+    )]
+    Release {
+        /// Index of the interface it came in by.
+        ifindex: u32,
+        /// Its length.
+        bytes: usize,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// The kernel found no memory.
     #[error(
         "the kernel has no memory to {operation} {object}: all maps together take about {maps_mib} MiB, \

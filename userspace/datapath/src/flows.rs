@@ -1,7 +1,7 @@
 //! Flows: read, removed, and given another verdict in place.
 
 use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
-use octroi_abi::table::{Account, Decided, short_time};
+use octroi_abi::table::{Account, Decided, GENERATION_MASK, short_time};
 use octroi_abi::verdict::Verdict;
 
 use crate::load::Datapath;
@@ -98,13 +98,7 @@ impl Datapath {
                 return Err(Rewritten::NoSuchFlow);
             }
             let before = Decided::unpack(account.decided);
-            // "Older" by the shorter way round: generations wrap.
-            if change
-                .generation
-                .wrapping_sub(before.generation)
-                .cast_signed()
-                < 0
-            {
+            if is_older(change.generation, before.generation) {
                 return Err(Rewritten::Stale);
             }
             Ok((change.decided(before), change.class))
@@ -125,6 +119,11 @@ impl Datapath {
         let table = self.table(key);
         table.insert(key, &restored(key, state)) || table.get(key).is_some()
     }
+}
+
+/// Whether a generation was before another one: the shorter way round, for they wrap.
+fn is_older(generation: u32, than: u32) -> bool {
+    (generation.wrapping_sub(than) & GENERATION_MASK) > GENERATION_MASK / 2
 }
 
 impl VerdictChange {

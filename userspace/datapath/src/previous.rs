@@ -1,21 +1,31 @@
-//! What gates of ABI 1 and 2 kept of a flow: read once, when their gate is taken over.
+//! What older gates kept of a flow: read once, when their gate is taken over.
 //!
-//! Frozen: these shapes are the past's, and change with nothing. (`ebpf/abi/src/flow.rs` as it was
-//! from the first gate to the last of ABI 2.)
+//! Frozen: these shapes are the past's, and change with nothing. ABI 1 and 2 had a hash of the shapes
+//! below (`ebpf/abi/src/flow.rs` as it was from the first gate to the last of ABI 2). ABI 3 had today's
+//! tables; a change of those must leave a copy here.
 
 use std::os::fd::AsFd as _;
 
-use aya::maps::{MapData, MapInfo, MapType};
+use aya::maps::{Array, Map, MapData, MapInfo, MapType};
 use octroi_abi::flow::{self, ENFORCED, NAMED};
-use octroi_abi::table::TIME_SHIFT;
+use octroi_abi::name;
+use octroi_abi::table::{BucketV4, BucketV6, TIME_SHIFT};
 use octroi_abi::verdict::Verdict;
 
 use crate::bpffs::Pins;
 use crate::error::{DatapathError, io_error};
-use crate::sys;
+use crate::load::Datapath;
+use crate::table::{Family, FlowTable};
+use crate::{sys, tables};
 
-/// Versions whose flow table has these shapes.
-const VERSIONS: std::ops::RangeInclusive<u32> = 1..=2;
+/// Versions whose flow table is a hash.
+const WITH_HASH: std::ops::RangeInclusive<u32> = 1..=2;
+/// The version that had today's tables first.
+const WITH_TABLES: u32 = 3;
+/// Words of its `CONTROL`: active, ABI version, seed, and the masks of both tables.
+const CONTROL_WORDS: usize = 4;
+/// The word that holds the seed.
+const SEED: usize = 2;
 /// Name of the flow table's pin: `LruHash<FlowKey, FlowState>`.
 const FLOWS: &str = "FLOWS";
 
@@ -112,15 +122,23 @@ pub(crate) fn should_stay(state: &flow::FlowState) -> bool {
     state.verdict > Verdict::Flag.code() && state.flags & ENFORCED != 0
 }
 
-/// The flow table that an older gate pinned, open.
+/// The flows that an older gate pinned, open.
 #[derive(Debug)]
-pub(crate) struct Flows(MapData);
+pub(crate) enum Flows {
+    /// Of ABI 1 and 2.
+    Hash(MapData),
+    /// Of ABI 3, in this process's memory.
+    Tables(Box<[(FlowTable, MapData); 2]>),
+}
 
 impl Flows {
-    /// Opens it; `None`: it is not pinned, or of a version that had none of this shape.
+    /// Opens them; `None`: they are not pinned, or of a version that had none of these shapes.
     pub(crate) fn open(pins: &Pins, abi: u32) -> Result<Option<Self>, DatapathError> {
+        if abi == WITH_TABLES {
+            return open_tables(pins, abi);
+        }
         let path = pins.maps().join(FLOWS);
-        if !path.exists() || !VERSIONS.contains(&abi) {
+        if !path.exists() || !WITH_HASH.contains(&abi) {
             return Ok(None);
         }
         let info = MapInfo::from_pin(&path).map_err(|error| DatapathError::File {
@@ -139,20 +157,75 @@ impl Flows {
         }
         let map =
             MapData::from_pin(&path).map_err(|error| DatapathError::map("open", FLOWS, error))?;
-        Ok(Some(Self(map)))
+        Ok(Some(Self::Hash(map)))
     }
 
     /// Every flow, in today's shapes.
     pub(crate) fn read(&self) -> Result<Vec<(flow::FlowKey, flow::FlowState)>, DatapathError> {
         let mut flows = Vec::new();
-        let mut visit = |key: FlowKey, state: FlowState| {
-            flows.push((key.today(), state.today()));
-        };
-        sys::visit_hash(self.0.fd().as_fd(), &mut visit).map_err(|source| DatapathError::Map {
-            operation: "read the older",
-            map: FLOWS,
-            source,
-        })?;
+        match self {
+            Self::Hash(map) => {
+                let mut visit = |key: FlowKey, state: FlowState| {
+                    flows.push((key.today(), state.today()));
+                };
+                sys::visit_hash(map.fd().as_fd(), &mut visit).map_err(|source| {
+                    DatapathError::Map {
+                        operation: "read the older",
+                        map: FLOWS,
+                        source,
+                    }
+                })?;
+            }
+            Self::Tables(tables) => {
+                let now_ns = Datapath::monotonic_now_ns();
+                for (table, _) in tables.iter() {
+                    table.visit(&mut |key, account| flows.push((key, account.state(now_ns))));
+                }
+            }
+        }
         Ok(flows)
     }
+}
+
+/// The tables of ABI 3.
+fn open_tables(pins: &Pins, abi: u32) -> Result<Option<Flows>, DatapathError> {
+    let maps = pins.maps();
+    if [name::CONTROL, name::FLOWS_V4, name::FLOWS_V6]
+        .iter()
+        .any(|name| !maps.join(name).exists())
+    {
+        return Ok(None);
+    }
+    let open = |name, value_bytes: usize| {
+        let path = maps.join(name);
+        let info = MapInfo::from_pin(&path).map_err(|error| DatapathError::File {
+            operation: "open the pinned map",
+            path: path.clone(),
+            source: io_error(error),
+        })?;
+        if !matches!(info.map_type(), Ok(MapType::Array)) || info.value_size() as usize != value_bytes
+        {
+            let difference = format!(
+                "values of {} bytes, but ABI {abi} had {value_bytes}",
+                info.value_size()
+            );
+            return Err(DatapathError::PinnedShape { path, difference });
+        }
+        MapData::from_pin(&path).map_err(|error| DatapathError::map("open", name, error))
+    };
+    let control = open(name::CONTROL, CONTROL_WORDS * size_of::<u64>())?;
+    let failed = |error| DatapathError::map("read the older", name::CONTROL, error);
+    let control: Array<_, [u64; CONTROL_WORDS]> =
+        Array::try_from(Map::Array(control)).map_err(failed)?;
+    let seed = control.get(&0, 0).map_err(failed)?[SEED];
+    let table = |family, name, bucket_bytes| {
+        let map = open(name, bucket_bytes)?;
+        let table = tables::open(family, name, &map, seed, tables::mask(name, &map)?)?;
+        Ok::<_, DatapathError>((table, map))
+    };
+    let tables = [
+        table(Family::V4, name::FLOWS_V4, size_of::<BucketV4>())?,
+        table(Family::V6, name::FLOWS_V6, size_of::<BucketV6>())?,
+    ];
+    Ok(Some(Flows::Tables(Box::new(tables))))
 }

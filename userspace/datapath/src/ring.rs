@@ -1,10 +1,10 @@
-//! The rings: decisions, and first payload bytes.
+//! The rings: decisions, first payload bytes, and frames that wait for a decision.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use aya::maps::ring_buf::RingBufItem;
 use aya::maps::{Map, MapData, RingBuf};
-use octroi_abi::event::{FlowEvent, SampleHeader};
+use octroi_abi::event::{FlowEvent, HeldHeader, SampleHeader};
 use octroi_abi::name;
 
 use crate::error::DatapathError;
@@ -28,6 +28,15 @@ impl Datapath {
     pub fn take_samples(&mut self) -> Result<SampleRing, DatapathError> {
         let ring = ring(name::SAMPLES, self.samples.take())?;
         Ok(SampleRing { ring })
+    }
+
+    /// The ring of frames that wait for their flow's name. It has one reader.
+    ///
+    /// # Errors
+    /// When it was taken before, or cannot be mapped into memory.
+    pub fn take_held(&mut self) -> Result<HeldRing, DatapathError> {
+        let ring = ring(name::HELD, self.held.take())?;
+        Ok(HeldRing { ring })
     }
 }
 
@@ -107,6 +116,50 @@ impl SampleRecord<'_> {
     }
 }
 
+/// Frames that wait for their flow's name.
+pub struct HeldRing {
+    ring: RingBuf<MapData>,
+}
+
+impl HeldRing {
+    /// The next frame, if there is one; does not wait. Its bytes stay in the ring until the record
+    /// is dropped.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a later call may return a value again: not an iterator"
+    )]
+    pub fn next(&mut self) -> Option<HeldRecord<'_>> {
+        let item = self.ring.next()?;
+        // A record too short for its header belongs to no flow, and is never let go.
+        let header = wire::read(&item).unwrap_or_else(wire::zeroed);
+        Some(HeldRecord { header, item })
+    }
+}
+
+/// One held frame.
+pub struct HeldRecord<'a> {
+    /// What it belongs to.
+    pub header: HeldHeader,
+    item: RingBufItem<'a>,
+}
+
+impl HeldRecord<'_> {
+    /// The frame's bytes, link header first.
+    #[must_use]
+    pub fn frame(&self) -> &[u8] {
+        let bytes = self.item.get(size_of::<HeldHeader>()..).unwrap_or_default();
+        bytes
+            .get(..self.header.length as usize)
+            .unwrap_or(bytes)
+    }
+
+    /// Whether the frame is longer than what is here.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.header.length < self.header.frame_bytes
+    }
+}
+
 macro_rules! readable {
     ($($ring:ty),+) => {
         $(
@@ -131,4 +184,4 @@ macro_rules! readable {
     };
 }
 
-readable!(EventRing, SampleRing);
+readable!(EventRing, SampleRing, HeldRing);

@@ -9,7 +9,7 @@ use aya::maps::{MapInfo, MapType};
 use octroi_abi::control::{
     Control, GATEWAY_ADDRESSES_ENTRIES, MARKS_ENTRIES, PrefixKey, ZONES_ENTRIES,
 };
-use octroi_abi::event::{EVENTS_RING_BYTES, SAMPLES_RING_BYTES};
+use octroi_abi::event::{EVENTS_RING_BYTES, HELD_RING_BYTES, SAMPLES_RING_BYTES};
 use octroi_abi::fragment::{FRAGMENTS_ENTRIES, FragmentKey, FragmentState};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{RULE_SETS, RuleEntry, RuleSet, VERDICT_ROWS, VERDICT_SLOTS};
@@ -73,7 +73,7 @@ const PREFIX_KEY_BYTES: usize = PREFIX_LENGTH_BYTES + size_of::<PrefixKey>();
 
 /// Every pinned map.
 #[rustfmt::skip]
-pub(crate) const PINNED: [Shape; 15] = [
+pub(crate) const PINNED: [Shape; 16] = [
     shape(name::CONTROL, MapType::Array, 4, size_of::<Control>(), 1),
     shared(name::ATLAS, size_of::<atlas::Node>(), 2 * atlas::NODES),
     shape(name::ZONES, MapType::LpmTrie, PREFIX_KEY_BYTES, 4, ZONES_ENTRIES),
@@ -88,6 +88,7 @@ pub(crate) const PINNED: [Shape; 15] = [
     shape(name::FRAGMENTS, MapType::LruHash, size_of::<FragmentKey>(), size_of::<FragmentState>(), FRAGMENTS_ENTRIES),
     shape(name::EVENTS, MapType::RingBuf, 0, 0, EVENTS_RING_BYTES),
     shape(name::SAMPLES, MapType::RingBuf, 0, 0, SAMPLES_RING_BYTES),
+    shape(name::HELD, MapType::RingBuf, 0, 0, HELD_RING_BYTES),
     shape(name::COUNTERS, MapType::PerCpuArray, 4, 8, outcome::COUNTERS),
 ];
 

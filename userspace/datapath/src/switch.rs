@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use octroi_abi::ABI_VERSION;
-use octroi_abi::control::{Active, Control};
+use octroi_abi::control::{Active, Control, RELEASES};
 use octroi_abi::name;
+use octroi_abi::rules::NAMES_STRICT;
+use octroi_abi::table::GENERATION_MASK;
 use octroi_geo_db::KernelTables;
 use octroi_policy::Tables;
 
@@ -48,6 +50,7 @@ impl Datapath {
         let started = Instant::now();
         let mut next = self.next()?;
         next.policy_half ^= 1;
+        next.strict = is_strict(tables);
         self.fill_policy(next.policy_half, tables)?;
         self.flip(next, started)
     }
@@ -84,9 +87,30 @@ impl Datapath {
         let mut next = self.next()?;
         next.atlas_half ^= 1;
         next.policy_half ^= 1;
+        next.strict = is_strict(policy);
         self.fill_atlas(next.atlas_half, atlas)?;
         self.fill_policy(next.policy_half, policy)?;
         self.flip(next, started)
+    }
+
+    /// Tells the kernel whether a held frame can be let go on every inside interface
+    /// ([`Datapath::can_release`]): openings of connections are held only then.
+    ///
+    /// # Errors
+    /// When the map cannot be read or written.
+    pub fn set_releases(&mut self, releases: bool) -> Result<(), DatapathError> {
+        let control = self.control()?;
+        let flags = if releases {
+            control.flags | RELEASES
+        } else {
+            control.flags & !RELEASES
+        };
+        if flags == control.flags {
+            return Ok(());
+        }
+        self.control
+            .set(0, Wire(Control { flags, ..control }), 0)
+            .map_err(|error| DatapathError::map("write", name::CONTROL, error))
     }
 
     /// Has every flow judged again, under the tables in force.
@@ -102,7 +126,7 @@ impl Datapath {
     fn next(&self) -> Result<Active, DatapathError> {
         let mut active = self.active()?;
         // Zero means "no policy": never again after the first.
-        active.generation = active.generation.checked_add(1).unwrap_or(1);
+        active.generation = active.generation % GENERATION_MASK + 1;
         Ok(active)
     }
 
@@ -121,4 +145,10 @@ impl Datapath {
             took: started.elapsed(),
         })
     }
+}
+
+/// Whether a policy holds what a client says until its name was read.
+fn is_strict(tables: &Tables) -> bool {
+    let mut sets = tables.rule_sets.iter();
+    sets.any(|set| set.flags & NAMES_STRICT != 0)
 }

@@ -61,7 +61,8 @@ pub(crate) fn open(
     Ok(table)
 }
 
-fn mask(name: &'static str, map: &MapData) -> Result<u32, DatapathError> {
+/// Buckets of a table, less one.
+pub(crate) fn mask(name: &'static str, map: &MapData) -> Result<u32, DatapathError> {
     let info = map
         .info()
         .map_err(|error| DatapathError::map("ask about", name, error))?;

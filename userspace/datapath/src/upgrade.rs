@@ -17,7 +17,7 @@ use std::time::Duration;
 use aya::programs::ProgramError;
 use aya::programs::links::{FdLink, PinnedLink};
 use octroi_abi::flow::{FlowKey, FlowState};
-use octroi_abi::{ABI_VERSION, name};
+use octroi_abi::ABI_VERSION;
 
 use crate::attach::cause;
 use crate::bpffs::{self, Pins, entries, file_name, remove_directory};
@@ -25,7 +25,8 @@ use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
 use crate::links::{link_error, take_off};
 use crate::load::{Datapath, remove_if_there};
-use crate::{previous, sys};
+use crate::place::Role;
+use crate::{interface, previous, sys};
 
 /// A packet that another CPU has under the old program when the link changes is done with by then.
 const LAST_PACKETS: Duration = Duration::from_millis(20);
@@ -230,32 +231,38 @@ impl Datapath {
         let link = PinnedLink::from_pin(pin).map_err(|error| file(link_error(error)))?;
         let link = FdLink::from(link);
         let name = file_name(pin);
-        let refused = |program, error: ProgramError| DatapathError::Attach {
+        let (_, kind) = interface::find(interface)?;
+        let roles = [Role::Inside, Role::Host];
+        let Some((place, program)) = roles.into_iter().find_map(|role| {
+            let place = role.pins().iter().position(|pin| *pin == name)?;
+            Some((place, role.programs(kind)[place]))
+        }) else {
+            return Err(file(std::io::Error::other(
+                "no program of this build has its name: it is not of an older Octroi",
+            )));
+        };
+        let refused = |error: ProgramError| DatapathError::Attach {
             program,
             interface: interface.to_owned(),
             source: cause(error),
         };
-        if name == name::PROGRAM_OUTBOUND {
+        // The first place is XDP, the second TCX egress.
+        if place == 0 {
             let link = link.try_into().map_err(|error| file(link_error(error)))?;
-            let program = self.xdp(name::PROGRAM_OUTBOUND)?;
-            let link = program
+            let loaded = self.xdp(program)?;
+            let link = loaded
                 .attach_to_link(link)
-                .and_then(|id| program.take_link(id))
-                .map_err(|error| refused(name::PROGRAM_OUTBOUND, error))?;
+                .and_then(|id| loaded.take_link(id))
+                .map_err(refused)?;
             return link.try_into().map_err(|error| file(link_error(error)));
         }
-        if name == name::PROGRAM_REPLY {
-            let link = link.try_into().map_err(|error| file(link_error(error)))?;
-            let program = self.classifier(name::PROGRAM_REPLY)?;
-            let link = program
-                .attach_to_link(link)
-                .and_then(|id| program.take_link(id))
-                .map_err(|error| refused(name::PROGRAM_REPLY, error))?;
-            return link.try_into().map_err(|error| file(link_error(error)));
-        }
-        Err(file(std::io::Error::other(
-            "no program of this build has its name: it is not of an older Octroi",
-        )))
+        let link = link.try_into().map_err(|error| file(link_error(error)))?;
+        let loaded = self.classifier(program)?;
+        let link = loaded
+            .attach_to_link(link)
+            .and_then(|id| loaded.take_link(id))
+            .map_err(refused)?;
+        link.try_into().map_err(|error| file(link_error(error)))
     }
 }
 

@@ -8,7 +8,7 @@
 
 use aya::Pod;
 use octroi_abi::control::{Control, PrefixKey};
-use octroi_abi::event::{FlowEvent, SampleHeader};
+use octroi_abi::event::{FlowEvent, HeldHeader, SampleHeader};
 use octroi_abi::flow::FlowKey;
 use octroi_abi::fragment::{FragmentKey, FragmentState};
 use octroi_abi::rules::{RuleEntry, RuleSet};
@@ -16,6 +16,7 @@ use octroi_abi::table::Account;
 use octroi_abi::transition::Marks;
 
 use crate::previous;
+use crate::release::XdpContext;
 
 /// A shape that is plain bytes.
 #[derive(Clone, Copy, PartialEq)]
@@ -41,7 +42,7 @@ macro_rules! plain {
 }
 
 plain! {
-    Control: 32,
+    Control: 40,
     PrefixKey: 24,
     FlowKey: 40,
     Account: 56,
@@ -50,6 +51,8 @@ plain! {
     Marks: 48,
     FlowEvent: 120,
     SampleHeader: 64,
+    HeldHeader: 64,
+    XdpContext: 24,
     RuleEntry: 24,
     RuleSet: 776,
     previous::FlowKey: 40,
