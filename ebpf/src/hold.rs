@@ -76,6 +76,12 @@ fn copy<F: Frame>(sight: &Sight, frame: &F, packet: &Packet, first: u32) -> bool
         frame_bytes: sight.frame_bytes,
         length,
         first,
+        sequence: packet.sequence,
+        payload_bytes: packet.payload_bytes,
+        payload: packet.payload as u16,
+        transport: packet.transport as u16,
+        tcp_flags: packet.tcp_flags,
+        reserved: [0; 3],
     };
     let bytes = size_of::<HeldHeader>() as u64 + length as u64;
     // SAFETY: the slot holds header and frame one behind the other; the verifier checks the size.

@@ -98,6 +98,18 @@ pub struct HeldHeader {
     pub length: u32,
     /// `Account::first`: tells two flows with one key apart.
     pub first: u32,
+    /// TCP sequence number of the first payload byte, host byte order; 0 for UDP.
+    pub sequence: u32,
+    /// Payload bytes of the packet.
+    pub payload_bytes: u32,
+    /// Where in the frame the payload begins; 0: it has none.
+    pub payload: u16,
+    /// Where in the frame the TCP header begins; 0 for UDP.
+    pub transport: u16,
+    /// TCP flags of the packet; 0 for UDP.
+    pub tcp_flags: u8,
+    /// Zero.
+    pub reserved: [u8; 3],
 }
 
 /// Most bytes of one held frame.

@@ -13,6 +13,7 @@
 mod atlas;
 mod attach;
 mod bpffs;
+mod checksum;
 mod clock;
 mod counters;
 mod detach;

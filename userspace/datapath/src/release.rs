@@ -5,6 +5,7 @@
 //! back where it came from: its sender sends it again, and meets the verdict then.
 
 use aya::programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
+use octroi_abi::event::HeldHeader;
 use octroi_abi::name;
 
 use crate::attach::{AttachReport, XdpMode, cause};
@@ -12,7 +13,7 @@ use crate::error::DatapathError;
 use crate::interface::LinkKind;
 use crate::load::Datapath;
 use crate::place::Role;
-use crate::wire;
+use crate::{checksum, wire};
 
 /// Longest frame that can run once more, bytes: a page of 4,096 without the headroom (256) and the tail
 /// (320) that the kernel keeps on it.
@@ -67,23 +68,30 @@ impl Datapath {
         Ok(())
     }
 
-    /// Runs a held frame (link header first) as if it had just arrived at an interface of this
-    /// thread's network namespace. The programs must be ready ([`Datapath::prepare_releases`]).
+    /// Runs a held frame as if it had just arrived at its interface, in this thread's network
+    /// namespace. The programs must be ready ([`Datapath::prepare_releases`]).
     ///
     /// # Errors
-    /// When the frame is longer than [`MAX_FRAME_BYTES`], the interface is gone, or the kernel
-    /// refuses: the frame does not go on then.
-    pub fn release(&self, ifindex: u32, frame: &[u8], how: Release) -> Result<(), DatapathError> {
+    /// When the frame is longer than [`MAX_FRAME_BYTES`] or was cut, the interface is gone, or the
+    /// kernel refuses: the frame does not go on then.
+    pub fn release(
+        &self,
+        header: &HeldHeader,
+        frame: &mut [u8],
+        how: Release,
+    ) -> Result<(), DatapathError> {
+        let ifindex = header.ifindex;
         let program = match how {
             Release::Decided => name::PROGRAM_OUTBOUND,
             Release::Undecided => name::PROGRAM_RELEASE,
         };
+        let bytes = header.frame_bytes as usize;
         let failed = |source| DatapathError::Release {
             ifindex,
-            bytes: frame.len(),
+            bytes,
             source,
         };
-        if frame.len() > MAX_FRAME_BYTES {
+        if bytes > MAX_FRAME_BYTES || frame.len() != bytes {
             return Err(failed(std::io::Error::from_raw_os_error(libc::EMSGSIZE)));
         }
         let loaded: &Xdp = self
@@ -94,6 +102,7 @@ impl Datapath {
                 what: "XDP program",
                 name: program,
             })?;
+        checksum::finish(header, frame);
         let context = XdpContext {
             data: 0,
             data_end: u32::try_from(frame.len()).unwrap_or(u32::MAX),
@@ -103,7 +112,7 @@ impl Datapath {
             egress_ifindex: 0,
         };
         let options = TestRunOptions {
-            data_in: Some(frame),
+            data_in: Some(&*frame),
             ctx_in: Some(wire::bytes_of(&context)),
             attrs: TestRunAttrs::new().xdp_live_frames(1),
             ..TestRunOptions::default()

@@ -153,6 +153,18 @@ impl HeldRecord<'_> {
             .unwrap_or(bytes)
     }
 
+    /// The payload bytes that are here.
+    #[must_use]
+    pub fn payload(&self) -> &[u8] {
+        let from = usize::from(self.header.payload);
+        let to = from.saturating_add(self.header.payload_bytes as usize);
+        let frame = self.frame();
+        if from == 0 {
+            return &[];
+        }
+        frame.get(from..to.min(frame.len())).unwrap_or_default()
+    }
+
     /// Whether the frame is longer than what is here.
     #[must_use]
     pub fn is_cut(&self) -> bool {

@@ -20,6 +20,8 @@ const OUT_BYTES: usize = 4_096 + 256;
 pub enum Program {
     /// XDP: outbound packets.
     Outbound,
+    /// XDP: outbound packets that were held, and go on undecided.
+    Release,
     /// TCX egress: replies.
     Reply,
     /// XDP: outbound packets without a link header.
@@ -91,6 +93,7 @@ impl Program {
     fn name(self) -> &'static str {
         match self {
             Self::Outbound => name::PROGRAM_OUTBOUND,
+            Self::Release => name::PROGRAM_RELEASE,
             Self::Reply => name::PROGRAM_REPLY,
             Self::OutboundL3 => name::PROGRAM_OUTBOUND_L3,
             Self::ReplyL3 => name::PROGRAM_REPLY_L3,

@@ -51,7 +51,7 @@ plain! {
     Marks: 48,
     FlowEvent: 120,
     SampleHeader: 64,
-    HeldHeader: 64,
+    HeldHeader: 80,
     XdpContext: 24,
     RuleEntry: 24,
     RuleSet: 776,
