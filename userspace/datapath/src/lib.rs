@@ -56,7 +56,7 @@ pub use load::{Datapath, LoadOptions, LoadReport};
 pub use neighbours::{Neighbours, neighbours};
 pub use object::{OBJECT_VERSIONS, object};
 pub use place::Role;
-pub use release::Release;
+pub use release::{MAX_FRAME_BYTES, Release};
 pub use ring::{EventRing, HeldRecord, HeldRing, SampleRecord, SampleRing};
 pub use run::{Program, RunReport, Shuffle};
 pub use switch::Applied;

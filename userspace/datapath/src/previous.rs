@@ -203,7 +203,8 @@ fn open_tables(pins: &Pins, abi: u32) -> Result<Option<Flows>, DatapathError> {
             path: path.clone(),
             source: io_error(error),
         })?;
-        if !matches!(info.map_type(), Ok(MapType::Array)) || info.value_size() as usize != value_bytes
+        if !matches!(info.map_type(), Ok(MapType::Array))
+            || info.value_size() as usize != value_bytes
         {
             let difference = format!(
                 "values of {} bytes, but ABI {abi} had {value_bytes}",

@@ -148,9 +148,7 @@ impl HeldRecord<'_> {
     #[must_use]
     pub fn frame(&self) -> &[u8] {
         let bytes = self.item.get(size_of::<HeldHeader>()..).unwrap_or_default();
-        bytes
-            .get(..self.header.length as usize)
-            .unwrap_or(bytes)
+        bytes.get(..self.header.length as usize).unwrap_or(bytes)
     }
 
     /// The payload bytes that are here.

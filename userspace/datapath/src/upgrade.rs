@@ -16,13 +16,14 @@ use std::time::Duration;
 
 use aya::programs::ProgramError;
 use aya::programs::links::{FdLink, PinnedLink};
-use octroi_abi::flow::{FlowKey, FlowState};
 use octroi_abi::ABI_VERSION;
+use octroi_abi::flow::{FlowKey, FlowState};
 
 use crate::attach::cause;
 use crate::bpffs::{self, Pins, entries, file_name, remove_directory};
 use crate::error::DatapathError;
 use crate::fault::{self, FaultPoint};
+use crate::interface::LinkKind;
 use crate::links::{link_error, take_off};
 use crate::load::{Datapath, remove_if_there};
 use crate::place::Role;
@@ -231,7 +232,9 @@ impl Datapath {
         let link = PinnedLink::from_pin(pin).map_err(|error| file(link_error(error)))?;
         let link = FdLink::from(link);
         let name = file_name(pin);
-        let (_, kind) = interface::find(interface)?;
+        // Interfaces of other namespaces are not known by name here: gates of that age stood on
+        // Ethernet alone, unless this thread sees otherwise.
+        let kind = interface::find(interface).map_or(LinkKind::Ethernet, |(_, kind)| kind);
         let roles = [Role::Inside, Role::Host];
         let Some((place, program)) = roles.into_iter().find_map(|role| {
             let place = role.pins().iter().position(|pin| *pin == name)?;

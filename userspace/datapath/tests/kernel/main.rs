@@ -11,6 +11,7 @@ mod evaluator;
 mod evasion;
 mod faults;
 mod fuzz;
+mod hold;
 mod host;
 /// Random policies in the policy language, and a small atlas.
 #[path = "../../../policy/tests/common/mod.rs"]

@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 use octroi_abi::opaque::Opaque;
 use octroi_abi::rules::{
-    ENFORCED, MARKS_MATTER, NAMES_MATTER, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE,
+    ENFORCED, MARKS_MATTER, NAMES_MATTER, NAMES_STRICT, PORTS, PROTOCOL, RULE_DEFAULT, RULE_OPAQUE,
     RULES_PER_SET, RuleEntry, RuleSet, SHADOW,
 };
 use octroi_abi::transition::Marks;
@@ -147,6 +147,17 @@ pub fn policy(enforced: bool) -> Tables {
         policy_name: "little world".to_owned(),
         policy_sha256: String::new(),
     }
+}
+
+/// The same policy, strict about names: [`NAMED`] awaits them.
+pub fn strict(enforced: bool) -> Tables {
+    let mut tables = policy(enforced);
+    for set in &mut tables.rule_sets {
+        if set.flags & NAMES_MATTER != 0 {
+            set.flags |= NAMES_STRICT;
+        }
+    }
+    tables
 }
 
 /// One verdict for every kind of opacity.
