@@ -243,8 +243,12 @@ fn stricter(half: u8, opaque: u8, decision: &mut Decision) -> Result<(), Broken>
     if entry.verdict > decision.verdict {
         decision.rule = entry.rule;
         decision.verdict = entry.verdict;
-        decision.flags =
-            flags_of(entry, 0) | decision.flags & (flow::NAMES_MATTER | flow::AWAITS_NAME);
+        let kept = if entry.verdict > Verdict::Flag.code() {
+            flow::NAMES_MATTER
+        } else {
+            flow::NAMES_MATTER | flow::AWAITS_NAME
+        };
+        decision.flags = flags_of(entry, 0) | decision.flags & kept;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ fn a_restart_adopts_maps_with_their_content() {
     drop(first);
 
     let mut second = Datapath::load(&options).unwrap();
-    assert_eq!(second.load_report().adopted_maps, 15);
+    assert_eq!(second.load_report().adopted_maps, 16);
     assert_eq!(second.active().unwrap().generation, applied.generation);
     let state = second.flow(&key("198.18.1.1", 9, 9, UDP)).unwrap();
     assert_eq!(state.outbound_packets, 1);
@@ -47,7 +47,7 @@ fn a_restart_adopts_maps_with_their_content() {
     }
     drop(second);
     let removed = Datapath::detach(root.path()).unwrap();
-    assert_eq!((removed.links, removed.pins), (0, 18), "{removed}");
+    assert_eq!((removed.links, removed.pins), (0, 19), "{removed}");
     assert!(!root.path().exists());
     let nothing = Datapath::detach(root.path()).unwrap();
     assert_eq!(nothing.to_string(), "nothing was attached or pinned");

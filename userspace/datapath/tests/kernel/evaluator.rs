@@ -7,9 +7,10 @@
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 
-use octroi_abi::flow::ENFORCED;
+use octroi_abi::flow::{AWAITS_NAME, ENFORCED};
 use octroi_abi::opaque::Opaque;
 use octroi_abi::outcome::{Direction, Outcome};
+use octroi_abi::rules::NAMES_STRICT;
 use octroi_policy::{ClassMap as _, EchSeen, Naming, Subject};
 use proptest::prelude::*;
 
@@ -31,6 +32,8 @@ const SOURCES: [(&str, &str); 4] = [
 const CLASSES: usize = 6;
 const SHAPES: u8 = 17;
 const FIRST_PIECE: u8 = 12;
+/// An empty datagram.
+const WITHOUT_PAYLOAD: u8 = 16;
 /// Not drawn: it ends the datagram that a first piece began, so that its number is free again.
 const LAST_PIECE: u8 = 200;
 
@@ -131,6 +134,7 @@ fn build(source: &str, destination: &str, shape: u8, port: u16, number: u16) -> 
             let payload = udp(from, 4_789, &[8, 0, 0, 0, 0, 0, 1, 0]);
             with(send(UDP, payload), UDP, (from, 4_789), Opaque::Vxlan)
         }
+        // WITHOUT_PAYLOAD
         _ => {
             let payload = udp(from, 3_544, b"");
             with(send(UDP, payload), UDP, (from, 3_544), Opaque::Teredo)
@@ -192,6 +196,8 @@ fn the_kernel_decides_as_the_evaluator() {
         let atlas = SmallAtlas::new(profiles);
         let compiled = policy.compile(&atlas, AT).unwrap();
         rig.datapath.apply_policy(&compiled).unwrap();
+        let mut sets = compiled.rule_sets.iter();
+        let any_strict = sets.any(|set| set.flags & NAMES_STRICT != 0);
         let before = rig.datapath.counters().unwrap();
         let mut last_pieces = 0;
         for &(from, to, shape, port) in &drafts {
@@ -223,7 +229,14 @@ fn the_kernel_decides_as_the_evaluator() {
             let report = rig.outbound(&built.frame);
             let stops = wanted.enforced && wanted.verdict.stops();
             let passed = report.action == common::XDP_PASS;
-            prop_assert_eq!(passed, !stops, "{}: {:?}", told, wanted);
+            let zone = usize::from(policy.zone_of(source.parse().unwrap()));
+            let set = compiled.verdicts[zone][usize::from(class)];
+            let strict = compiled.rule_sets[usize::from(set)].flags & NAMES_STRICT != 0
+                || any_strict && built.ports.1 == 53;
+            let speaks = built.opaque.has_flow() && [TCP, UDP].contains(&built.protocol);
+            let awaits = strict && speaks && wanted.enforced && !wanted.verdict.stops();
+            let held = awaits && shape != WITHOUT_PAYLOAD;
+            prop_assert_eq!(passed, !stops && !held, "{}: {:?}", told, wanted);
             if built.opaque.has_flow() {
                 let (inside, outside) = built.ports;
                 let key = key_between(source, destination, inside, outside, built.protocol);
@@ -239,6 +252,7 @@ fn the_kernel_decides_as_the_evaluator() {
                 );
                 prop_assert_eq!(found, hoped, "{}", told);
                 prop_assert_eq!(state.flags & ENFORCED != 0, wanted.enforced, "{}", told);
+                prop_assert_eq!(state.flags & AWAITS_NAME != 0, awaits, "{}", told);
                 if shape == FIRST_PIECE {
                     let last = build(source, destination, LAST_PIECE, port, number.get());
                     rig.outbound(&last.frame);

@@ -398,8 +398,9 @@ fn holding_takes_well_under_two_milliseconds() {
         .in_gate(|| UdpSocket::bind((HELD, 9_443)).unwrap());
     server.set_read_timeout(Some(PATIENCE)).unwrap();
     let mut took = Vec::new();
+    let mut clients = Vec::new();
     for _ in 0..50 {
-        // A port of its own: a flow of its own.
+        // A port of its own, and none that was used: a flow of its own.
         let client = wire.pair.in_lan(|| UdpSocket::bind("0.0.0.0:0").unwrap());
         let began = Instant::now();
         client.send_to(b"hello", (HELD, 9_443)).unwrap();
@@ -413,6 +414,7 @@ fn holding_takes_well_under_two_milliseconds() {
         let (length, _) = server.recv_from(&mut bytes).unwrap();
         assert_eq!(&bytes[..length], b"hello");
         took.push(began.elapsed());
+        clients.push(client);
     }
     took.sort_unstable();
     println!(
