@@ -95,6 +95,8 @@ pub enum NameSource {
     Quic,
     /// The Host field of an HTTP request.
     Host,
+    /// The certificate that the server showed, when the client said no name.
+    Certificate,
 }
 
 impl NameSource {
@@ -106,6 +108,7 @@ impl NameSource {
             Self::Sni => "sni",
             Self::Quic => "quic",
             Self::Host => "host",
+            Self::Certificate => "certificate",
         }
     }
 }

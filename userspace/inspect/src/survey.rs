@@ -8,7 +8,9 @@ use octroi_abi::opaque::Opaque;
 
 use crate::capture::{LinkType, RawPacket};
 use crate::flow::{self, Flow, FlowTable, FragmentTable};
-use crate::name::{AppProtocol, NameEvent, NameSource, Namer, NamerLimits, NamerStats, Sample};
+use crate::name::{
+    AppProtocol, Ech, NameEvent, NameSource, Namer, NamerLimits, NamerStats, Sample,
+};
 use crate::packet::{self, Parsed, tunnel};
 
 /// Payloads read of each direction of a flow.
@@ -39,7 +41,7 @@ pub struct Name {
     /// How it was observed.
     pub source: NameSource,
     /// See [`NameEvent::ech`].
-    pub ech: bool,
+    pub ech: Ech,
     /// See [`NameEvent::alpn`].
     pub alpn: Vec<String>,
 }
@@ -187,7 +189,7 @@ impl Survey {
                 seen.flow.data.name = Some(Name {
                     name: name.to_owned(),
                     source: NameSource::Dns,
-                    ech: false,
+                    ech: Ech::None,
                     alpn: Vec::new(),
                 });
             }

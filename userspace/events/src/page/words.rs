@@ -215,6 +215,11 @@ pub const fn said_by(source: NameSource, language: Language) -> &'static str {
             "dans la poignée de main QUIC",
         ),
         NameSource::Host => of(language, "in the HTTP request", "dans la requête HTTP"),
+        NameSource::Certificate => of(
+            language,
+            "in the server's certificate",
+            "dans le certificat du serveur",
+        ),
     }
 }
 

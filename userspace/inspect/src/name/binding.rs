@@ -13,19 +13,32 @@ pub const MIN_TTL_NS: u64 = 60 * 1_000_000_000;
 pub const MAX_TTL_NS: u64 = 3_600 * 1_000_000_000;
 
 /// Names kept of one address for one client.
-const NAMES_PER_ADDRESS: usize = 4;
+const NAMES_PER_ADDRESS: usize = 16;
 
 type Pair = ([u8; 16], [u8; 16]);
 
-struct Bound {
-    name: Box<str>,
+/// A name that an address was given for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Binding {
+    /// The name asked.
+    pub name: Box<str>,
+    /// Aliases through which the answer led to the address, in order.
+    pub chain: Box<[Box<str>]>,
     until_ns: u64,
+}
+
+/// The names of one address for one client.
+#[derive(Default)]
+struct Bound {
+    names: Vec<Binding>,
+    /// Until when a name that was pushed out would have been bound.
+    forgotten_until_ns: u64,
 }
 
 /// DNS answers: (client, address) to the name asked. Bounded: the oldest are forgotten.
 #[derive(Default)]
 pub struct Bindings {
-    names: HashMap<Pair, Vec<Bound>, RandomState>,
+    names: HashMap<Pair, Bound, RandomState>,
     order: VecDeque<Pair>,
     limit: usize,
     evicted: u64,
@@ -41,12 +54,13 @@ impl Bindings {
         }
     }
 
-    /// `client` asked for `name` and was answered `address`.
+    /// `client` asked for `name` and was answered `address`, through the aliases of `chain`.
     pub fn bind(
         &mut self,
         client: IpAddr,
         address: IpAddr,
         name: &str,
+        chain: &[String],
         ttl_seconds: u32,
         now_ns: u64,
     ) {
@@ -63,44 +77,58 @@ impl Bindings {
             self.order.push_back(pair);
         }
         let bound = self.names.entry(pair).or_default();
-        bound.retain(|other| other.until_ns > now_ns && *other.name != *name);
-        if bound.len() >= NAMES_PER_ADDRESS {
-            bound.remove(0);
+        bound
+            .names
+            .retain(|other| other.until_ns > now_ns && *other.name != *name);
+        if bound.names.len() >= NAMES_PER_ADDRESS {
+            let forgotten = bound.names.remove(0);
+            bound.forgotten_until_ns = bound.forgotten_until_ns.max(forgotten.until_ns);
         }
-        bound.push(Bound {
+        bound.names.push(Binding {
             name: name.into(),
+            chain: chain.iter().map(|alias| alias.as_str().into()).collect(),
             until_ns,
         });
     }
 
     /// Every name under which `client` knows `address` now, the latest last.
-    pub fn names(
+    pub fn all(
         &self,
         client: IpAddr,
         address: IpAddr,
         now_ns: u64,
-    ) -> impl Iterator<Item = &str> {
+    ) -> impl Iterator<Item = &Binding> {
         self.names
             .get(&(mapped(client), mapped(address)))
             .into_iter()
-            .flatten()
+            .flat_map(|bound| &bound.names)
             .filter(move |bound| bound.until_ns > now_ns)
-            .map(|bound| &*bound.name)
     }
 
     /// The name under which `client` knows `address` now, when there is exactly one.
     #[must_use]
-    pub fn name(&self, client: IpAddr, address: IpAddr, now_ns: u64) -> Option<&str> {
-        let mut names = self.names(client, address, now_ns);
+    pub fn only(&self, client: IpAddr, address: IpAddr, now_ns: u64) -> Option<&Binding> {
+        if self.may_have_more(client, address, now_ns) {
+            return None;
+        }
+        let mut names = self.all(client, address, now_ns);
         let name = names.next()?;
         names.next().is_none().then_some(name)
+    }
+
+    /// Whether a name under which `client` may know `address` was forgotten to make room.
+    #[must_use]
+    pub fn may_have_more(&self, client: IpAddr, address: IpAddr, now_ns: u64) -> bool {
+        self.names
+            .get(&(mapped(client), mapped(address)))
+            .is_some_and(|bound| bound.forgotten_until_ns > now_ns)
     }
 
     /// Forgets what is over.
     pub fn expire(&mut self, now_ns: u64) {
         self.names.retain(|_, bound| {
-            bound.retain(|bound| bound.until_ns > now_ns);
-            !bound.is_empty()
+            bound.names.retain(|bound| bound.until_ns > now_ns);
+            !bound.names.is_empty()
         });
         self.order.retain(|pair| self.names.contains_key(pair));
     }

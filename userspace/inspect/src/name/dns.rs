@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-const HEADER_BYTES: usize = 12;
+pub(super) const HEADER_BYTES: usize = 12;
 /// Longest name on the wire (RFC 1035 section 2.3.4).
 const MAX_NAME_BYTES: usize = 255;
 /// Most questions and answers read of one message.
 const MAX_QUESTIONS: u16 = 32;
 const MAX_ANSWERS: u16 = 256;
+/// Longest chain of aliases that is followed.
+pub const MAX_CHAIN: usize = 16;
 
 const TYPE_A: u16 = 1;
 const TYPE_CNAME: u16 = 5;
@@ -122,37 +124,54 @@ impl Message {
         Ok(message)
     }
 
-    /// The addresses answered for the name asked, following aliases in the order they stand, each
-    /// with the least TTL of its chain in seconds.
+    /// The addresses answered for the name asked, and the aliases that led there. A chain of
+    /// aliases that loops or is longer than [`MAX_CHAIN`] leads nowhere.
     #[must_use]
-    pub fn addresses(&self) -> Vec<(IpAddr, u32)> {
-        let Some(mut owner) = self.questions.first().and_then(|asked| asked.name.clone()) else {
-            return Vec::new();
+    pub fn resolution(&self) -> Resolution {
+        let mut found = Resolution::default();
+        let Some(asked) = self.questions.first().and_then(|asked| asked.name.as_ref()) else {
+            return found;
         };
+        let mut owner = asked;
         let mut ttl = u32::MAX;
-        // Each alias is followed once: answers need not stand in the order of the chain.
-        for _ in 0..self.answers.len() {
-            let found = self.answers.iter().find_map(|record| match &record.data {
-                RecordData::Alias(Some(target)) if record.name.as_ref() == Some(&owner) => {
-                    Some((target.clone(), record.ttl_seconds))
-                }
-                _ => None,
-            });
-            let Some((target, alias_ttl)) = found else {
-                break;
-            };
+        // Answers need not stand in the order of the chain.
+        while let Some((target, alias_ttl)) = self.alias_of(owner) {
+            if found.chain.len() >= MAX_CHAIN || target == asked || found.chain.contains(target) {
+                return Resolution::default();
+            }
             ttl = ttl.min(alias_ttl);
+            found.chain.push(target.clone());
             owner = target;
         }
-        self.answers
+        found.addresses = self
+            .answers
             .iter()
-            .filter(|record| record.name.as_ref() == Some(&owner))
+            .filter(|record| record.name.as_ref() == Some(owner))
             .filter_map(|record| match record.data {
                 RecordData::Address(address) => Some((address, ttl.min(record.ttl_seconds))),
                 _ => None,
             })
-            .collect()
+            .collect();
+        found
     }
+
+    fn alias_of(&self, owner: &String) -> Option<(&String, u32)> {
+        self.answers.iter().find_map(|record| match &record.data {
+            RecordData::Alias(Some(target)) if record.name.as_ref() == Some(owner) => {
+                Some((target, record.ttl_seconds))
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Where an answer leads.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Resolution {
+    /// Targets of the aliases (CNAME), in order, beginning with that of the name asked.
+    pub chain: Vec<String>,
+    /// The addresses, each with the least TTL of its chain in seconds.
+    pub addresses: Vec<(IpAddr, u32)>,
 }
 
 fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {
@@ -192,7 +211,7 @@ fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {
 
 /// Reads a name and moves `at` behind it. Compression pointers must point backwards, each further
 /// than the one before: a loop is impossible.
-fn name(bytes: &[u8], at: &mut usize) -> Result<Option<String>, DnsError> {
+pub(super) fn name(bytes: &[u8], at: &mut usize) -> Result<Option<String>, DnsError> {
     let mut text = String::new();
     let mut printable = true;
     let mut place = *at;

@@ -124,3 +124,8 @@ pub fn begins_request(bytes: &[u8]) -> bool {
             method[..shared] == bytes[..shared]
         })
 }
+
+/// Whether bytes begin with a method and the space behind it.
+pub(super) fn has_method(bytes: &[u8]) -> bool {
+    METHODS.iter().any(|method| bytes.starts_with(method))
+}

@@ -40,6 +40,8 @@ pub struct NamerStats {
     pub samples: u64,
     /// Names given.
     pub names: u64,
+    /// Flows of which it became sure that the client says no name.
+    pub nameless: u64,
     /// TLS, DTLS and QUIC hellos read whole.
     pub hellos: u64,
     /// Of these, without a server name.

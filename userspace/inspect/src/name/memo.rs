@@ -5,6 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 
+use super::AppProtocol;
 use super::assembler::Assembler;
 use super::quic::Connection;
 use super::tls::ClientHello;
@@ -12,9 +13,13 @@ use super::tls::ClientHello;
 /// What a TCP stream, or a stretch of it, is read as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Kind {
+    /// Not recognised yet.
+    Start,
     Tls,
     Http,
     Dns,
+    /// Lines before a handshake.
+    Talk(AppProtocol),
 }
 
 /// A stretch of a TCP stream whose start was recognised, being put together.
@@ -25,6 +30,26 @@ pub(super) struct Stream {
     pub(super) bytes: Assembler,
     /// What is known of an incomplete hello.
     pub(super) partial: ClientHello,
+    /// Lines of conversation read.
+    pub(super) lines: u16,
+}
+
+impl Stream {
+    pub(super) fn new(kind: Kind, start: u32) -> Self {
+        Self {
+            kind,
+            start,
+            bytes: Assembler::default(),
+            partial: ClientHello::default(),
+            lines: 0,
+        }
+    }
+
+    /// Lets go of `count` bytes that were read.
+    pub(super) fn consume(&mut self, count: usize) {
+        self.bytes.consume(count);
+        self.start = self.start.wrapping_add(u32::try_from(count).unwrap_or(0));
+    }
 }
 
 /// One direction of a TCP flow.
@@ -60,6 +85,16 @@ pub(super) struct Memo {
     pub(super) last_ns: u64,
     /// Hash of the last name told.
     pub(super) told: Option<u64>,
+    /// The name that DNS gives was told, or there is none.
+    pub(super) dns_is_told: bool,
+    /// The client said a name.
+    pub(super) is_named: bool,
+    /// The name was told, or that there is none.
+    pub(super) is_settled: bool,
+    /// What is spoken, as far as it is known.
+    pub(super) speaks: AppProtocol,
+    /// TCP: sequence number of the client's first byte, when its SYN was seen.
+    pub(super) first_byte: Option<u32>,
     /// TCP: replies, outbound.
     pub(super) sides: [Side; 2],
     pub(super) quic: Option<Box<Connection>>,
@@ -81,10 +116,16 @@ impl Memo {
         self.quic = None;
     }
 
+    /// Whether part of a DNS message is held.
+    pub(super) fn is_dns_stream(&self) -> bool {
+        matches!(&self.sides[1], Side::Reading(stream) if stream.kind == Kind::Dns)
+    }
+
     fn is_incomplete(&self) -> bool {
         self.sides
             .iter()
-            .any(|side| matches!(side, Side::Reading(stream) if stream.kind != Kind::Dns))
+            .any(|side| matches!(side, Side::Reading(stream)
+                if stream.bytes.held() > 0 && matches!(stream.kind, Kind::Start | Kind::Tls | Kind::Http)))
             || self.quic.as_ref().is_some_and(|quic| quic.is_incomplete())
     }
 }

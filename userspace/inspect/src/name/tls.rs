@@ -253,9 +253,12 @@ fn alpn(value: &[u8], hello: &mut ClientHello) {
     }
 }
 
+/// Bytes from which on a hello is told from other things.
+pub(super) const START_BYTES: usize = 6;
+
 /// Whether bytes can be the start of a stream that begins with a hello.
 pub(super) fn may_begin(bytes: &[u8]) -> bool {
-    const START: [fn(u8) -> bool; 6] = [
+    const START: [fn(u8) -> bool; START_BYTES] = [
         |byte| byte == RECORD_HANDSHAKE,
         |byte| byte == 3,
         |byte| byte <= 4,

@@ -189,8 +189,9 @@ fn conversation(flow: &Flow<Naming>, line: &FlowLine) -> Conversation {
 
 fn name_source(source: name::NameSource) -> Option<NameSource> {
     match source {
-        name::NameSource::Query => None,
+        name::NameSource::Query | name::NameSource::Nameless => None,
         name::NameSource::Dns => Some(NameSource::Dns),
+        name::NameSource::Certificate => Some(NameSource::Certificate),
         name::NameSource::Host => Some(NameSource::Host),
         name::NameSource::Quic => Some(NameSource::Quic),
         name::NameSource::Sni => Some(NameSource::Sni),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::community_id_of;
 use octroi_inspect::flow::Flow;
-use octroi_inspect::name::{AppProtocol, NameSource};
+use octroi_inspect::name::{AppProtocol, Ech, NameSource};
 use octroi_inspect::packet::protocol;
 use octroi_inspect::survey::{Name, Naming};
 use octroi_policy::{Decision, Opaque, Verdict};
@@ -108,7 +108,7 @@ impl FlowLine {
             name: name.map(|name| name.name.clone()),
             name_source: name.map(|name| name.source.name()),
             name_from: name.map(|name| name.source),
-            ech: name.is_some_and(|name| name.ech),
+            ech: name.is_some_and(|name| matches!(name.ech, Ech::Possible | Ech::Real)),
             alpn: name.map(|name| name.alpn.clone()).unwrap_or_default(),
             outbound_packets: outbound.0,
             outbound_bytes: outbound.1,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use octroi_inspect::flow;
-use octroi_inspect::name::{NameEvent, NameSource};
+use octroi_inspect::name::{Ech, NameEvent, NameSource};
 use serde::Serialize;
 
 /// Most different names held.
@@ -40,6 +40,9 @@ impl Names {
     }
 
     pub(super) fn add(&mut self, event: &NameEvent, inside_tunnel: bool) {
+        if event.source == NameSource::Nameless {
+            return;
+        }
         let key = (event.name.clone(), event.source, inside_tunnel);
         let room = self.lines.len() < MAX_NAMES;
         if !room && !self.lines.contains_key(&key) {
@@ -54,7 +57,7 @@ impl Names {
             ech: false,
         });
         line.count += 1;
-        line.ech |= event.ech;
+        line.ech |= matches!(event.ech, Ech::Possible | Ech::Real);
     }
 
     /// The names, most frequent first.

@@ -81,8 +81,15 @@ impl Sink for Summary {
             (NameSource::Sni, _) => &mut self.sni,
             (NameSource::Quic, _) => &mut self.quic_sni,
             (NameSource::Host, _) => &mut self.http_hosts,
-            // Multicast names stay on the link; a name by DNS answer was asked before.
-            (NameSource::Query | NameSource::Dns, _) => return,
+            // Multicast names stay on the link; a name by DNS answer was asked before; a name by
+            // certificate was said by no client.
+            (
+                NameSource::Query
+                | NameSource::Nameless
+                | NameSource::Dns
+                | NameSource::Certificate,
+                _,
+            ) => return,
         };
         if set.len() < MAX_VALUES && !set.contains(&event.name) {
             set.insert(event.name.clone());

@@ -5,7 +5,7 @@ use octroi_abi::event::{FlowEvent, end, kind};
 use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
 use octroi_abi::rules::{MAX_RULES, RULE_DEFAULT, RULE_NONE, RULE_OPAQUE};
 use octroi_datapath::{Datapath, Rewritten, VerdictChange};
-use octroi_inspect::name::{NameEvent, NameSource, Namer, NamerLimits, Sample};
+use octroi_inspect::name::{AppProtocol, Ech, NameEvent, NameSource, Namer, NamerLimits, Sample};
 use octroi_policy::{Decision, Opaque, Verdict};
 
 use super::clock::Clock;
@@ -137,7 +137,9 @@ impl Engine {
         if flow.state.first_ns != event.first_ns {
             return;
         }
-        flow.app = Some(event.protocol);
+        if event.protocol != AppProtocol::Unknown {
+            flow.app = Some(event.protocol);
+        }
         if !event.source.names_destination() {
             return;
         }
@@ -167,7 +169,7 @@ impl Engine {
         if replaces {
             flow.dns_bound |= self.namer.dns_name_for(&event.key) == Some(told.name.as_str());
             flow.name = Some(told);
-            flow.ech = event.ech;
+            flow.ech = matches!(event.ech, Ech::Possible | Ech::Real);
             self.decide(datapath, &event.key);
         }
     }

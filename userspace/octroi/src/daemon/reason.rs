@@ -167,8 +167,9 @@ pub(super) fn port(protocol: u8, port: u16) -> Option<u16> {
 fn name_source(source: octroi_inspect::name::NameSource) -> Option<NameSource> {
     use octroi_inspect::name::NameSource as Observed;
     match source {
-        Observed::Query => None,
+        Observed::Query | Observed::Nameless => None,
         Observed::Dns => Some(NameSource::Dns),
+        Observed::Certificate => Some(NameSource::Certificate),
         Observed::Sni => Some(NameSource::Sni),
         Observed::Quic => Some(NameSource::Quic),
         Observed::Host => Some(NameSource::Host),

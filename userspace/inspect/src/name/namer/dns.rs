@@ -4,24 +4,42 @@ use std::hash::BuildHasher as _;
 
 use super::Namer;
 use crate::flow;
-use crate::name::memo::{Side, Stream};
-use crate::name::{AppProtocol, Message, NameEvent, NameSource, Sample, is_hostname};
+use crate::name::memo::{Memo, Side, Stream};
+use crate::name::namer::tell::event;
+use crate::name::{AppProtocol, Heard, Message, NameEvent, NameSource, Sample, is_hostname};
 
 impl Namer {
-    pub(super) fn dns(
+    /// A datagram on a port of DNS. `None`: it is no DNS message.
+    pub(super) fn dns_datagram(
+        &mut self,
+        sample: &Sample<'_>,
+        protocol: AppProtocol,
+        out: &mut Vec<NameEvent>,
+    ) -> Option<Heard> {
+        if !self.dns(sample, sample.payload, protocol, out) {
+            return None;
+        }
+        if self.dns_told.insert((sample.key, sample.first_ns)) {
+            self.tell_nameless(sample, protocol, out);
+        }
+        Some(Heard::Settled)
+    }
+
+    /// Reads a message; false when it cannot be read.
+    fn dns(
         &mut self,
         sample: &Sample<'_>,
         bytes: &[u8],
         protocol: AppProtocol,
         out: &mut Vec<NameEvent>,
-    ) {
+    ) -> bool {
         let Ok(message) = Message::read(bytes) else {
             self.stats.dns_malformed += 1;
-            return;
+            return false;
         };
         self.stats.dns_messages += 1;
         let Some(asked) = message.questions.first() else {
-            return;
+            return true;
         };
         let query = (
             sample.key,
@@ -36,14 +54,14 @@ impl Namer {
             self.tell_questions(sample, &message, protocol, out);
         }
         if !message.is_response || protocol != AppProtocol::Dns || message.response_code != 0 {
-            return;
+            return true;
         }
         if self.limits.answers_need_queries && !answers_query {
             self.stats.dns_unasked += 1;
-            return;
+            return true;
         }
         let Some(name) = asked.name.as_deref().filter(|name| is_hostname(name)) else {
-            return;
+            return true;
         };
         // The receiver of the answer asked.
         let client = if sample.outbound {
@@ -51,10 +69,18 @@ impl Namer {
         } else {
             flow::inside(&sample.key)
         };
-        for (address, ttl_seconds) in message.addresses() {
-            self.bindings
-                .bind(client, address, name, ttl_seconds, sample.time_ns);
+        let found = message.resolution();
+        for (address, ttl_seconds) in found.addresses {
+            self.bindings.bind(
+                client,
+                address,
+                name,
+                &found.chain,
+                ttl_seconds,
+                sample.time_ns,
+            );
         }
+        true
     }
 
     fn tell_questions(
@@ -67,14 +93,10 @@ impl Namer {
         for asked in &message.questions {
             match &asked.name {
                 Some(name) if !name.is_empty() => out.push(NameEvent {
-                    key: sample.key,
-                    first_ns: sample.first_ns,
-                    time_ns: sample.time_ns,
                     name: name.clone(),
                     source: NameSource::Query,
                     protocol,
-                    alpn: Vec::new(),
-                    ech: false,
+                    ..event(sample)
                 }),
                 Some(_) => {}
                 None => self.stats.invalid_names += 1,
@@ -87,6 +109,7 @@ impl Namer {
         &mut self,
         mut stream: Box<Stream>,
         sample: &Sample<'_>,
+        memo: &mut Memo,
         out: &mut Vec<NameEvent>,
     ) -> Side {
         let mut read = 0;
@@ -95,11 +118,15 @@ impl Namer {
             let Some(message) = rest.get(..length) else {
                 break;
             };
-            self.dns(sample, message, AppProtocol::Dns, out);
+            if self.dns(sample, message, AppProtocol::Dns, out) {
+                memo.speaks = AppProtocol::Dns;
+                if sample.outbound {
+                    self.settle(sample, memo, out);
+                }
+            }
             read += 2 + length;
         }
-        stream.bytes.consume(read);
-        stream.start = stream.start.wrapping_add(u32::try_from(read).unwrap_or(0));
+        stream.consume(read);
         if stream.bytes.held() == 0 || sample.cut {
             Side::Middle
         } else {

@@ -1,26 +1,30 @@
 //! The [`Namer`]: which reader a payload goes to, and what is told of what it read.
 
 mod dns;
-mod query;
 mod stream;
+mod tell;
 
-use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 
-use self::query::Queries;
+use self::tell::Told;
 use super::memo::{Memo, Memos};
 use super::quic::{self, Connection};
-use super::tls::ClientHello;
-use super::{AppProtocol, Bindings, NameEvent, NameSource, NamerLimits, NamerStats, Sample, dtls};
+use super::recent::Recent;
+use super::{
+    AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample, dtls,
+};
 use crate::flow;
-use crate::packet::protocol;
+use crate::packet::{protocol, tcp_flag};
 
 const PORT_DNS: u16 = 53;
 const PORT_MDNS: u16 = 5353;
 const PORT_LLMNR: u16 = 5355;
+
+/// A query: its flow, its identifier, the hash of what it asks.
+type Query = (FlowKey, u16, u64);
 
 /// Names flows; see the module.
 pub struct Namer {
@@ -29,7 +33,9 @@ pub struct Namer {
     now_ns: u64,
     memos: Memos,
     bindings: Bindings,
-    queries: Queries,
+    queries: Recent<Query>,
+    /// Flows of DNS over UDP that were told to be nameless.
+    dns_told: Recent<(FlowKey, u64)>,
     hasher: RandomState,
 }
 
@@ -43,35 +49,36 @@ impl Namer {
             now_ns: 0,
             memos: Memos::new(limits.flows),
             bindings: Bindings::new(limits.bindings),
-            queries: Queries::new(limits.queries),
+            queries: Recent::new(limits.queries),
+            dns_told: Recent::new(limits.queries),
             hasher: RandomState::default(),
         }
     }
 
     /// Reads a payload and pushes the names it brings. The same name is told once for a flow;
-    /// another name in the same flow (HTTP requests for several hosts) is told too.
-    pub fn observe(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) {
+    /// another name in the same flow (HTTP requests for several hosts) is told too. When it is
+    /// sure that the client's words carry no name, that is told once
+    /// ([`super::NameSource::Nameless`]).
+    pub fn observe(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) -> Heard {
         self.now_ns = self.now_ns.max(sample.time_ns);
         if sample.payload.is_empty() {
-            return;
+            return self.without_payload(sample);
         }
         self.stats.samples += 1;
         let before = out.len();
         let ports = [sample.key.inside_port, sample.key.outside_port];
-        match sample.key.protocol {
-            protocol::UDP if ports.contains(&PORT_DNS) => {
-                self.dns(sample, sample.payload, AppProtocol::Dns, out);
-            }
-            protocol::UDP if ports.contains(&PORT_MDNS) => {
-                self.dns(sample, sample.payload, AppProtocol::Mdns, out);
-            }
-            protocol::UDP if ports.contains(&PORT_LLMNR) => {
-                self.dns(sample, sample.payload, AppProtocol::Llmnr, out);
-            }
-            protocol::UDP | protocol::TCP => self.flow(sample, out),
-            _ => {}
-        }
+        let told_in_clear = match sample.key.protocol {
+            protocol::UDP if ports.contains(&PORT_DNS) => Some(AppProtocol::Dns),
+            protocol::UDP if ports.contains(&PORT_MDNS) => Some(AppProtocol::Mdns),
+            protocol::UDP if ports.contains(&PORT_LLMNR) => Some(AppProtocol::Llmnr),
+            _ => None,
+        };
+        // What is no DNS on a port of DNS is read as anything else is.
+        let heard = told_in_clear
+            .and_then(|protocol| self.dns_datagram(sample, protocol, out))
+            .unwrap_or_else(|| self.flow(sample, out));
         self.stats.names += (out.len() - before) as u64;
+        heard
     }
 
     /// Forgets flows, bindings and queries that are over. To be called now and then.
@@ -99,12 +106,16 @@ impl Namer {
     /// The name under which a client knows a destination by DNS, when there is exactly one.
     #[must_use]
     pub fn name_of(&self, client: IpAddr, destination: IpAddr) -> Option<&str> {
-        self.bindings.name(client, destination, self.now_ns)
+        self.bindings
+            .only(client, destination, self.now_ns)
+            .map(|binding| &*binding.name)
     }
 
     /// Every name under which a client knows a destination by DNS, the latest last.
     pub fn names_of(&self, client: IpAddr, destination: IpAddr) -> impl Iterator<Item = &str> {
-        self.bindings.names(client, destination, self.now_ns)
+        self.bindings
+            .all(client, destination, self.now_ns)
+            .map(|binding| &*binding.name)
     }
 
     /// [`Namer::name_of`] for the ends of a flow: names it at its first packet.
@@ -113,35 +124,76 @@ impl Namer {
         self.name_of(flow::inside(key), flow::outside(key))
     }
 
-    fn flow(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) {
-        let (mut memo, is_new) = self.memos.take(&sample.key, sample.first_ns);
+    /// As [`Namer::dns_name_for`], with the aliases that led to the address.
+    #[must_use]
+    pub fn binding_for(&self, key: &FlowKey) -> Option<&Binding> {
+        self.bindings
+            .only(flow::inside(key), flow::outside(key), self.now_ns)
+    }
+
+    /// Notes where a client's stream begins.
+    fn without_payload(&mut self, sample: &Sample<'_>) -> Heard {
+        if sample.key.protocol == protocol::TCP
+            && sample.outbound
+            && sample.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
+        {
+            let (mut memo, _) = self.memos.take(&sample.key, sample.first_ns);
+            memo.last_ns = sample.time_ns;
+            memo.first_byte = Some(sample.sequence.wrapping_add(1));
+            let is_settled = memo.is_settled;
+            self.memos.put(sample.key, memo);
+            if is_settled {
+                return Heard::Settled;
+            }
+        }
+        Heard::Talk
+    }
+
+    fn flow(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) -> Heard {
+        let (mut memo, _) = self.memos.take(&sample.key, sample.first_ns);
         memo.last_ns = sample.time_ns;
-        if is_new && let Some(name) = self.dns_name_for(&sample.key) {
-            let told = Told {
-                name: name.to_owned(),
-                source: NameSource::Dns,
-                protocol: AppProtocol::Unknown,
-                hello: ClientHello::default(),
-            };
-            self.tell(sample, &mut memo, told, out);
+        if !std::mem::replace(&mut memo.dns_is_told, true) {
+            self.tell_dns(sample, &mut memo, out);
         }
-        if sample.key.protocol == protocol::TCP {
-            self.segment(sample, &mut memo, out);
-        } else {
-            self.datagram(sample, &mut memo, out);
-        }
+        let state = match sample.key.protocol {
+            protocol::TCP => self.segment(sample, &mut memo, out),
+            protocol::UDP => self.datagram(sample, &mut memo, out),
+            _ => State::Silent,
+        };
+        let mut heard = match state {
+            State::Open if memo.is_settled && !memo.is_dns_stream() => Heard::Settled,
+            State::Open => Heard::Pending,
+            State::Talk if memo.is_settled => Heard::Settled,
+            State::Talk => Heard::Talk,
+            State::Silent => {
+                self.settle(sample, &mut memo, out);
+                Heard::Settled
+            }
+        };
         if !self.room(memo.held()) {
             memo.let_go();
             self.stats.memory_refused += 1;
+            if sample.outbound {
+                self.settle(sample, &mut memo, out);
+                heard = Heard::Settled;
+            }
         }
         self.memos.put(sample.key, memo);
+        heard
     }
 
     /// A datagram that is not DNS: QUIC or DTLS.
-    fn datagram(&mut self, sample: &Sample<'_>, memo: &mut Memo, out: &mut Vec<NameEvent>) {
+    fn datagram(
+        &mut self,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        out: &mut Vec<NameEvent>,
+    ) -> State {
+        let mut is_open = false;
         if quic::may_be(sample.payload) {
             let connection = memo.quic.get_or_insert_with(Box::<Connection>::default);
             let read = connection.read(sample.payload, self.limits.stream_bytes);
+            is_open = connection.is_incomplete();
             match read {
                 quic::Read::Hello(hello) => {
                     self.hello(sample, memo, hello, AppProtocol::Quic, out);
@@ -155,63 +207,25 @@ impl Namer {
         } else if let Some(hello) = dtls::client_hello(sample.payload) {
             self.hello(sample, memo, hello, AppProtocol::Dtls, out);
         }
+        match (is_open, sample.outbound) {
+            (true, true) => State::Open,
+            (false, true) => State::Silent,
+            (_, false) => State::Talk,
+        }
     }
 
     fn room(&self, bytes: usize) -> bool {
         self.memos.held.saturating_add(bytes) <= self.limits.total_bytes
     }
-
-    fn hello(
-        &mut self,
-        sample: &Sample<'_>,
-        memo: &mut Memo,
-        mut hello: ClientHello,
-        protocol: AppProtocol,
-        out: &mut Vec<NameEvent>,
-    ) {
-        self.stats.hellos += 1;
-        self.stats.hellos_with_ech += u64::from(hello.ech);
-        self.stats.invalid_names += u64::from(hello.name_is_invalid);
-        let Some(name) = hello.name.take() else {
-            self.stats.hellos_without_name += 1;
-            return;
-        };
-        let source = if protocol == AppProtocol::Quic {
-            NameSource::Quic
-        } else {
-            NameSource::Sni
-        };
-        let told = Told {
-            name,
-            source,
-            protocol,
-            hello,
-        };
-        self.tell(sample, memo, told, out);
-    }
-
-    fn tell(&mut self, sample: &Sample<'_>, memo: &mut Memo, told: Told, out: &mut Vec<NameEvent>) {
-        let hash = self.hasher.hash_one((&told.name, told.source));
-        if memo.told.replace(hash) == Some(hash) {
-            return;
-        }
-        out.push(NameEvent {
-            key: sample.key,
-            first_ns: sample.first_ns,
-            time_ns: sample.time_ns,
-            name: told.name,
-            source: told.source,
-            protocol: told.protocol,
-            alpn: told.hello.alpn,
-            ech: told.hello.ech,
-        });
-    }
 }
 
-/// What an event will say.
-struct Told {
-    name: String,
-    source: NameSource,
-    protocol: AppProtocol,
-    hello: ClientHello,
+/// What a flow's client may still say, behind a sample.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum State {
+    /// Part of something that may hold a name is held.
+    Open,
+    /// Nothing here decides.
+    Talk,
+    /// The client's bytes are no start of anything that holds a name, or that was read.
+    Silent,
 }

@@ -1,14 +1,18 @@
 //! TCP: where a hello or a request begins, and putting it together.
 
-use super::{Namer, PORT_DNS, Told};
-use crate::name::assembler::Assembler;
+use super::{Namer, PORT_DNS, State, Told};
 use crate::name::memo::{Kind, Memo, Side, Stream};
+use crate::name::start::{self, Start};
+use crate::name::talk::{self, Words};
 use crate::name::tls::{self, ClientHello, Progress};
 use crate::name::{AppProtocol, Head, NameEvent, NameSource, Sample, http};
+use crate::packet::tcp_flag;
 
 /// Segments, and bytes of them, held of one direction while its start is waited for.
 const MAX_WAITING: usize = 6;
 const MAX_WAITING_BYTES: usize = 12_288;
+/// Most lines of a conversation before its handshake.
+const MAX_LINES: u16 = 64;
 
 impl Namer {
     pub(super) fn segment(
@@ -16,22 +20,30 @@ impl Namer {
         sample: &Sample<'_>,
         memo: &mut Memo,
         out: &mut Vec<NameEvent>,
-    ) {
+    ) -> State {
+        let Some(sample) = &in_stream(sample, memo) else {
+            return State::Talk;
+        };
         let side = std::mem::take(&mut memo.sides[usize::from(sample.outbound)]);
         let side = match side {
             Side::Done => Side::Done,
-            Side::Reading(mut stream) => {
-                if self.extend(&mut stream, sample) {
-                    self.advance(stream, sample, memo, out)
-                } else {
-                    self.give_up(&stream, sample, memo, out);
-                    Side::Middle
-                }
+            Side::Reading(stream)
+                if stream.kind == Kind::Start && is_before(sample.sequence, stream.start) =>
+            {
+                // What was held is no start: this segment was overtaken by it.
+                let held = (stream.start, stream.bytes.data().into());
+                self.begin(Side::Waiting(vec![held]), sample, memo, out)
             }
-            side => match kind_of(sample) {
-                Some(kind) => self.begin(kind, side, sample, memo, out),
-                None => Self::hold(side, sample),
+            Side::Reading(stream) => self.go_on(stream, sample, memo, out),
+            side => self.begin(side, sample, memo, out),
+        };
+        let state = match &side {
+            _ if !sample.outbound => State::Talk,
+            Side::Reading(stream) => match stream.kind {
+                Kind::Talk(_) if stream.bytes.held() == 0 => State::Talk,
+                _ => State::Open,
             },
+            _ => State::Silent,
         };
         memo.sides[usize::from(sample.outbound)] = side;
         // The server answers a hello that it has whole: what is missing here will not come.
@@ -40,23 +52,38 @@ impl Namer {
             && stream.kind == Kind::Tls
             && stream.partial.name.is_some()
             && tls::is_record(sample.payload)
+            && let Side::Reading(stream) = std::mem::replace(other, Side::Done)
         {
-            let Side::Reading(stream) = std::mem::replace(other, Side::Done) else {
-                return;
-            };
             self.give_up(&stream, sample, memo, out);
         }
+        state
     }
 
-    /// A recognised start, and the segments that overtook it.
+    /// A segment of a direction in which nothing is being put together.
     fn begin(
         &mut self,
-        kind: Kind,
         side: Side,
         sample: &Sample<'_>,
         memo: &mut Memo,
         out: &mut Vec<NameEvent>,
     ) -> Side {
+        let is_first = matches!(side, Side::Fresh | Side::Waiting(_));
+        if let (Side::Fresh, true, Some(first)) = (&side, sample.outbound, memo.first_byte)
+            && sample.sequence != first
+        {
+            // It overtook the start of the stream.
+            return self.go_on(Box::new(Stream::new(Kind::Start, first)), sample, memo, out);
+        }
+        let kind = match kind_of(sample, is_first) {
+            Start::Is(kind) => kind,
+            Start::More => Kind::Start,
+            Start::Speaks(protocol) => {
+                note(memo, protocol);
+                return Side::Middle;
+            }
+            Start::Not if sample.outbound && memo.first_byte.is_some() => return Side::Middle,
+            Start::Not => return hold(side, sample),
+        };
         if kind == Kind::Tls
             && let Progress::Whole(hello) = tls::client_hello(sample.payload)
         {
@@ -64,15 +91,7 @@ impl Namer {
             self.hello(sample, memo, hello, AppProtocol::Tls, out);
             return Side::Done;
         }
-        let mut stream = Box::new(Stream {
-            kind,
-            start: sample.sequence,
-            bytes: Assembler::default(),
-            partial: ClientHello::default(),
-        });
-        if !self.extend(&mut stream, sample) {
-            return Side::Middle;
-        }
+        let mut stream = Box::new(Stream::new(kind, sample.sequence));
         if let Side::Waiting(segments) = side {
             for (sequence, bytes) in segments {
                 let offset = sequence.wrapping_sub(stream.start) as usize;
@@ -82,11 +101,17 @@ impl Namer {
                     .insert(offset, &bytes, self.limits.stream_bytes);
             }
         }
-        self.advance(stream, sample, memo, out)
+        self.go_on(stream, sample, memo, out)
     }
 
-    /// Adds a segment to its stream; false when it cannot be held.
-    fn extend(&mut self, stream: &mut Stream, sample: &Sample<'_>) -> bool {
+    /// Adds a segment to its stream, and reads that as far as it goes.
+    fn go_on(
+        &mut self,
+        mut stream: Box<Stream>,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        out: &mut Vec<NameEvent>,
+    ) -> Side {
         let mut payload = sample.payload;
         let mut offset = sample.sequence.wrapping_sub(stream.start);
         if offset > u32::MAX / 2 {
@@ -97,8 +122,12 @@ impl Namer {
         let inserted = stream
             .bytes
             .insert(offset as usize, payload, self.limits.stream_bytes);
-        self.stats.streams_too_long += u64::from(inserted.is_err());
-        inserted.is_ok()
+        if inserted.is_err() {
+            self.stats.streams_too_long += 1;
+            self.give_up(&stream, sample, memo, out);
+            return Side::Middle;
+        }
+        self.advance(stream, sample, memo, out)
     }
 
     /// Reads a stream as far as it goes.
@@ -110,6 +139,18 @@ impl Namer {
         out: &mut Vec<NameEvent>,
     ) -> Side {
         match stream.kind {
+            Kind::Start => match start::of(stream.bytes.data(), true) {
+                Start::Is(kind) => {
+                    stream.kind = kind;
+                    self.advance(stream, sample, memo, out)
+                }
+                Start::More if !sample.cut => Side::Reading(stream),
+                Start::Speaks(protocol) => {
+                    note(memo, protocol);
+                    Side::Middle
+                }
+                Start::More | Start::Not => Side::Middle,
+            },
             Kind::Tls => match tls::client_hello(stream.bytes.data()) {
                 Progress::Whole(hello) => {
                     self.hello(sample, memo, hello, AppProtocol::Tls, out);
@@ -128,25 +169,76 @@ impl Namer {
                     Side::Middle
                 }
             },
-            Kind::Http => match http::request_head(stream.bytes.data()) {
-                Head::Host(name) => {
-                    let told = Told {
-                        name,
-                        source: NameSource::Host,
-                        protocol: AppProtocol::Http,
-                        hello: ClientHello::default(),
-                    };
-                    self.tell(sample, memo, told, out);
-                    Side::Middle
+            Kind::Http => self.request(stream, sample, memo, out),
+            Kind::Dns => self.dns_stream(stream, sample, memo, out),
+            Kind::Talk(protocol) => self.talk(stream, protocol, sample, memo, out),
+        }
+    }
+
+    fn request(
+        &mut self,
+        stream: Box<Stream>,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        out: &mut Vec<NameEvent>,
+    ) -> Side {
+        match http::request_head(stream.bytes.data()) {
+            Head::Host(name) => {
+                note(memo, AppProtocol::Http);
+                let told = Told {
+                    name,
+                    source: NameSource::Host,
+                    protocol: memo.speaks,
+                    hello: ClientHello::default(),
+                };
+                self.tell(sample, memo, told, out);
+                Side::Middle
+            }
+            Head::InvalidHost => {
+                note(memo, AppProtocol::Http);
+                self.stats.invalid_names += 1;
+                Side::Middle
+            }
+            Head::More if !sample.cut => Side::Reading(stream),
+            Head::WithoutHost => {
+                note(memo, AppProtocol::Http);
+                Side::Middle
+            }
+            Head::More | Head::Not => Side::Middle,
+        }
+    }
+
+    /// Lines of a conversation, up to the handshake they ask for.
+    fn talk(
+        &mut self,
+        mut stream: Box<Stream>,
+        protocol: AppProtocol,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        out: &mut Vec<NameEvent>,
+    ) -> Side {
+        note(memo, protocol);
+        loop {
+            if tls::may_begin(stream.bytes.data()) {
+                if stream.bytes.data().len() < tls::START_BYTES {
+                    return Side::Reading(stream);
                 }
-                Head::InvalidHost => {
-                    self.stats.invalid_names += 1;
-                    Side::Middle
+                stream.kind = Kind::Tls;
+                return self.advance(stream, sample, memo, out);
+            }
+            match talk::words(protocol, stream.bytes.data()) {
+                Words::Before(count) if stream.lines < MAX_LINES => {
+                    stream.lines += 1;
+                    stream.consume(count);
                 }
-                Head::More if !sample.cut => Side::Reading(stream),
-                Head::More | Head::WithoutHost | Head::Not => Side::Middle,
-            },
-            Kind::Dns => self.dns_stream(stream, sample, out),
+                Words::Before(_) => {
+                    self.stats.streams_too_long += 1;
+                    return Side::Middle;
+                }
+                Words::Clear => return Side::Middle,
+                Words::More if sample.cut => return Side::Middle,
+                Words::More => return Side::Reading(stream),
+            }
         }
     }
 
@@ -162,38 +254,66 @@ impl Namer {
             self.hello(sample, memo, stream.partial.clone(), AppProtocol::Tls, out);
         }
     }
+}
 
-    /// Holds a segment that may belong behind a start that is still to come.
-    fn hold(side: Side, sample: &Sample<'_>) -> Side {
-        let mut segments = match side {
-            Side::Fresh => Vec::new(),
-            Side::Waiting(segments) => segments,
-            side => return side,
-        };
-        let held: usize = segments.iter().map(|(_, bytes)| bytes.len()).sum();
-        if tls::is_record(sample.payload)
-            || sample.cut
-            || segments.len() >= MAX_WAITING
-            || held + sample.payload.len() > MAX_WAITING_BYTES
-        {
-            return Side::Middle;
-        }
-        segments.push((sample.sequence, sample.payload.into()));
-        Side::Waiting(segments)
+/// Whether a sequence number lies before another one.
+fn is_before(sequence: u32, other: u32) -> bool {
+    sequence != other && other.wrapping_sub(sequence) < u32::MAX / 2
+}
+
+/// Notes what is spoken, when that is not known yet.
+fn note(memo: &mut Memo, protocol: AppProtocol) {
+    if memo.speaks == AppProtocol::Unknown {
+        memo.speaks = protocol;
     }
 }
 
+/// The sample without what lies before the client's first byte; `None` when nothing is left.
+fn in_stream<'a>(sample: &Sample<'a>, memo: &mut Memo) -> Option<Sample<'a>> {
+    let mut sample = *sample;
+    if sample.tcp_flags & tcp_flag::SYN != 0 {
+        // Data on a SYN (RFC 7413) begins behind the number of the SYN.
+        sample.sequence = sample.sequence.wrapping_add(1);
+        if sample.outbound {
+            memo.first_byte = Some(sample.sequence);
+        }
+    }
+    if sample.outbound
+        && let Some(first) = memo.first_byte
+        && matches!(memo.sides[1], Side::Fresh)
+    {
+        if is_before(sample.sequence, first) {
+            let before = first.wrapping_sub(sample.sequence) as usize;
+            sample.payload = sample.payload.get(before..)?;
+            sample.sequence = first;
+        }
+    }
+    (!sample.payload.is_empty()).then_some(sample)
+}
+
+/// Holds a segment that may belong behind a start that is still to come.
+fn hold(side: Side, sample: &Sample<'_>) -> Side {
+    let mut segments = match side {
+        Side::Fresh => Vec::new(),
+        Side::Waiting(segments) => segments,
+        side => return side,
+    };
+    let held: usize = segments.iter().map(|(_, bytes)| bytes.len()).sum();
+    if tls::is_record(sample.payload)
+        || sample.cut
+        || segments.len() >= MAX_WAITING
+        || held + sample.payload.len() > MAX_WAITING_BYTES
+    {
+        return Side::Middle;
+    }
+    segments.push((sample.sequence, sample.payload.into()));
+    Side::Waiting(segments)
+}
+
 /// What a TCP segment begins, when that can be told.
-fn kind_of(sample: &Sample<'_>) -> Option<Kind> {
-    let payload = sample.payload;
+fn kind_of(sample: &Sample<'_>, is_first: bool) -> Start {
     if [sample.key.inside_port, sample.key.outside_port].contains(&PORT_DNS) {
-        return Some(Kind::Dns);
+        return Start::Is(Kind::Dns);
     }
-    if tls::may_begin(payload) {
-        Some(Kind::Tls)
-    } else if http::begins_request(payload) {
-        Some(Kind::Http)
-    } else {
-        None
-    }
+    start::of(sample.payload, is_first)
 }

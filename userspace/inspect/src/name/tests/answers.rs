@@ -32,9 +32,10 @@ fn an_answer_names_the_flow_that_follows() {
         a_record("stranger.example", [203, 0, 113, 77], 300),
     ];
     let (mut namer, mut events) = resolve(&answers, 9);
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
     assert_eq!(events[0].name, "service.example");
     assert_eq!(events[0].source, NameSource::Query);
+    assert_eq!(events[1].source, NameSource::Nameless, "of the flow itself");
     assert!(!events[0].source.names_destination());
     let (client, server) = (address(CLIENT), address(SERVER));
     assert_eq!(namer.name_of(client, server), Some("service.example"));
@@ -53,10 +54,15 @@ fn an_answer_names_the_flow_that_follows() {
     events.clear();
     namer.observe(&sample(flow, 0, b"unknown protocol"), &mut events);
     namer.observe(&sample(flow, 16, b"more of it"), &mut events);
-    assert_eq!(events.len(), 1);
+    assert_eq!(events.len(), 2);
     assert_eq!(
-        (&*events[0].name, events[0].source),
-        ("service.example", NameSource::Dns)
+        (&*events[0].name, events[0].source, events[0].evidence),
+        ("service.example", NameSource::Dns, Evidence::Dns)
+    );
+    assert_eq!(events[0].chain, ["cdn.example", "edge.cdn.example"]);
+    assert_eq!(
+        (&*events[1].name, events[1].source, events[1].evidence),
+        ("", NameSource::Nameless, Evidence::Dns)
     );
     // The least TTL of the chain is 20 s, held for a minute at least.
     namer.expire(SECOND + MIN_TTL_NS - 1);
@@ -97,14 +103,18 @@ fn answers_that_were_not_asked_bind_nothing() {
 fn an_address_with_two_names_has_none() {
     let mut bindings = Bindings::new(10);
     let (client, server) = (address(CLIENT), address(SERVER));
-    bindings.bind(client, server, "one.example", 300, 0);
-    bindings.bind(client, server, "one.example", 300, 5);
-    assert_eq!(bindings.name(client, server, 10), Some("one.example"));
-    bindings.bind(client, server, "two.example", 900, 10);
-    assert_eq!(bindings.name(client, server, 11), None);
-    assert_eq!(bindings.names(client, server, 11).count(), 2);
+    bindings.bind(client, server, "one.example", &[], 300, 0);
+    bindings.bind(client, server, "one.example", &[], 300, 5);
+    let only = |bindings: &Bindings, now_ns| {
+        let binding = bindings.only(client, server, now_ns);
+        binding.map(|binding| binding.name.to_string())
+    };
+    assert_eq!(only(&bindings, 10).as_deref(), Some("one.example"));
+    bindings.bind(client, server, "two.example", &[], 900, 10);
+    assert_eq!(only(&bindings, 11), None);
+    assert_eq!(bindings.all(client, server, 11).count(), 2);
     assert_eq!(
-        bindings.name(client, server, 400 * SECOND),
+        only(&bindings, 400 * SECOND).as_deref(),
         Some("two.example")
     );
     for last in 0..20 {
@@ -112,6 +122,7 @@ fn an_address_with_two_names_has_none() {
             client,
             address(&format!("192.0.2.{last}")),
             "x.example",
+            &[],
             300,
             0,
         );

@@ -1,0 +1,186 @@
+//! What is told: names with what DNS says of them, and that there is none.
+
+use std::hash::BuildHasher as _;
+
+use super::Namer;
+use crate::flow;
+use crate::name::memo::Memo;
+use crate::name::tls::ClientHello;
+use crate::name::{AppProtocol, Binding, Ech, Evidence, NameEvent, NameSource, Sample};
+
+/// What an event will say.
+pub(super) struct Told {
+    pub(super) name: String,
+    pub(super) source: NameSource,
+    pub(super) protocol: AppProtocol,
+    pub(super) hello: ClientHello,
+}
+
+impl Namer {
+    pub(super) fn hello(
+        &mut self,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        mut hello: ClientHello,
+        protocol: AppProtocol,
+        out: &mut Vec<NameEvent>,
+    ) {
+        self.stats.hellos += 1;
+        self.stats.hellos_with_ech += u64::from(hello.ech);
+        self.stats.invalid_names += u64::from(hello.name_is_invalid);
+        // A conversation that asked for TLS is still what is spoken.
+        if memo.speaks == AppProtocol::Unknown {
+            memo.speaks = protocol;
+        }
+        let Some(name) = hello.name.take() else {
+            self.stats.hellos_without_name += 1;
+            return;
+        };
+        let source = if protocol == AppProtocol::Quic {
+            NameSource::Quic
+        } else {
+            NameSource::Sni
+        };
+        let told = Told {
+            name,
+            source,
+            protocol: memo.speaks,
+            hello,
+        };
+        self.tell(sample, memo, told, out);
+    }
+
+    pub(super) fn tell(
+        &mut self,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        told: Told,
+        out: &mut Vec<NameEvent>,
+    ) {
+        memo.is_settled = true;
+        memo.is_named = true;
+        let hash = self.hasher.hash_one((&told.name, told.source));
+        if memo.told.replace(hash) == Some(hash) {
+            return;
+        }
+        let (evidence, chain) = self.evidence(sample, &told.name);
+        out.push(NameEvent {
+            name: told.name,
+            source: told.source,
+            protocol: told.protocol,
+            alpn: told.hello.alpn,
+            ech: if told.hello.ech {
+                Ech::Possible
+            } else {
+                Ech::None
+            },
+            chain,
+            evidence,
+            ..event(sample)
+        });
+    }
+
+    /// Tells the name that DNS bound to the destination, when there is exactly one.
+    pub(super) fn tell_dns(
+        &mut self,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        out: &mut Vec<NameEvent>,
+    ) {
+        let Some(binding) = self.binding_for(&sample.key) else {
+            return;
+        };
+        let (name, chain) = (binding.name.to_string(), chain(binding));
+        memo.told = Some(self.hasher.hash_one((&name, NameSource::Dns)));
+        out.push(NameEvent {
+            name,
+            source: NameSource::Dns,
+            chain,
+            evidence: Evidence::Dns,
+            ..event(sample)
+        });
+    }
+
+    /// The client's words carry no name, unless they did already.
+    pub(super) fn settle(
+        &mut self,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        out: &mut Vec<NameEvent>,
+    ) {
+        if memo.is_settled {
+            return;
+        }
+        memo.is_settled = true;
+        self.tell_nameless(sample, memo.speaks, out);
+    }
+
+    pub(super) fn tell_nameless(
+        &mut self,
+        sample: &Sample<'_>,
+        protocol: AppProtocol,
+        out: &mut Vec<NameEvent>,
+    ) {
+        self.stats.nameless += 1;
+        let is_bound = self.bound(sample).next().is_some();
+        out.push(NameEvent {
+            source: NameSource::Nameless,
+            protocol,
+            evidence: if is_bound {
+                Evidence::Dns
+            } else {
+                Evidence::Unasked
+            },
+            ..event(sample)
+        });
+    }
+
+    /// What the answers this client got say of a name that it said, and the aliases behind it.
+    fn evidence(&self, sample: &Sample<'_>, name: &str) -> (Evidence, Vec<String>) {
+        let mut asked = false;
+        for binding in self.bound(sample) {
+            asked = true;
+            if &*binding.name == name || binding.chain.iter().any(|alias| &**alias == name) {
+                return (Evidence::Confirmed, chain(binding));
+            }
+        }
+        let (client, server) = (flow::inside(&sample.key), flow::outside(&sample.key));
+        // A name that was forgotten to make room may have been this one.
+        let is_known = asked && !self.bindings.may_have_more(client, server, self.now_ns);
+        let evidence = if is_known {
+            Evidence::Contradicted
+        } else {
+            Evidence::Unasked
+        };
+        (evidence, Vec::new())
+    }
+
+    fn bound(&self, sample: &Sample<'_>) -> impl Iterator<Item = &Binding> {
+        self.bindings.all(
+            flow::inside(&sample.key),
+            flow::outside(&sample.key),
+            self.now_ns,
+        )
+    }
+}
+
+fn chain(binding: &Binding) -> Vec<String> {
+    binding.chain.iter().map(ToString::to_string).collect()
+}
+
+/// An event of a sample's flow that says nothing yet.
+pub(super) fn event(sample: &Sample<'_>) -> NameEvent {
+    NameEvent {
+        key: sample.key,
+        first_ns: sample.first_ns,
+        time_ns: sample.time_ns,
+        name: String::new(),
+        source: NameSource::Nameless,
+        protocol: AppProtocol::Unknown,
+        alpn: Vec::new(),
+        ech: Ech::None,
+        chain: Vec::new(),
+        evidence: Evidence::Unasked,
+        ja4: None,
+    }
+}
