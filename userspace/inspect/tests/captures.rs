@@ -83,7 +83,7 @@ fn survey(path: &Path) -> (u64, u64, Found) {
         }
     }
     survey.finish(&mut found);
-    (survey.counts().packets, survey.counts().tuples, found)
+    (survey.counts().packets, survey.tuples(), found)
 }
 
 fn texts(value: &Value) -> BTreeSet<String> {

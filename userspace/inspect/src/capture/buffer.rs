@@ -1,11 +1,12 @@
 //! A read buffer that hands out contiguous slices and knows its place in the file.
 
 use std::io::{ErrorKind, Read};
+use std::ops::Range;
 
 use super::CaptureError;
 
 /// Bytes asked of the reader at once.
-const CHUNK_BYTES: usize = 1 << 20;
+pub(super) const CHUNK_BYTES: usize = 1 << 20;
 
 pub(super) struct Buffer<R> {
     reader: R,
@@ -17,17 +18,23 @@ pub(super) struct Buffer<R> {
     /// Offset in the file of `bytes[0]`.
     base: u64,
     at_end: bool,
+    /// To go on with instead of moving bytes, when whoever reads keeps the full buffer.
+    spare: Option<Vec<u8>>,
+    /// The full buffer that a spare one took the place of.
+    retired: Option<Vec<u8>>,
 }
 
 impl<R: Read> Buffer<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(super) fn new(reader: R, bytes: usize) -> Self {
         Self {
             reader,
-            bytes: vec![0; CHUNK_BYTES],
+            bytes: vec![0; bytes],
             start: 0,
             end: 0,
             base: 0,
             at_end: false,
+            spare: None,
+            retired: None,
         }
     }
 
@@ -37,13 +44,7 @@ impl<R: Read> Buffer<R> {
             return Ok(self.end - self.start);
         }
         if self.bytes.len() - self.start < count {
-            self.bytes.copy_within(self.start..self.end, 0);
-            self.base += self.start as u64;
-            self.end -= self.start;
-            self.start = 0;
-            if self.bytes.len() < count {
-                self.bytes.resize(count, 0);
-            }
+            self.make_room(count);
         }
         while !self.at_end && self.end - self.start < count {
             match self.reader.read(&mut self.bytes[self.end..]) {
@@ -59,6 +60,26 @@ impl<R: Read> Buffer<R> {
             }
         }
         Ok(self.end - self.start)
+    }
+
+    /// Makes room for `count` bytes behind what was not consumed yet.
+    fn make_room(&mut self, count: usize) {
+        let rest = self.start..self.end;
+        if let Some(mut fresh) = self.spare.take() {
+            if fresh.len() < count.max(CHUNK_BYTES) {
+                fresh.resize(count.max(CHUNK_BYTES), 0);
+            }
+            fresh[..rest.len()].copy_from_slice(&self.bytes[rest.clone()]);
+            self.retired = Some(std::mem::replace(&mut self.bytes, fresh));
+        } else {
+            self.bytes.copy_within(rest.clone(), 0);
+            if self.bytes.len() < count {
+                self.bytes.resize(count, 0);
+            }
+        }
+        self.base += self.start as u64;
+        self.start = 0;
+        self.end = rest.len();
     }
 
     /// The next `count` bytes, not consumed. `what` says in the error what was being read.
@@ -106,15 +127,36 @@ impl<R: Read> Buffer<R> {
         }
         Ok(())
     }
-
-    /// `length` bytes that were consumed last, and end `behind - length` bytes before the next one.
-    pub(super) fn recent(&self, behind: usize, length: usize) -> &[u8] {
-        let from = self.start.saturating_sub(behind);
-        self.bytes.get(from..from + length).unwrap_or(&[])
-    }
 }
 
 impl<R> Buffer<R> {
+    /// Place in [`Buffer::bytes`] of the `length` bytes that were consumed last, and end
+    /// `behind - length` bytes before the next one.
+    pub(super) fn recent(&self, behind: usize, length: usize) -> Range<usize> {
+        let from = self.start.saturating_sub(behind);
+        from..from + length
+    }
+
+    /// The whole buffer.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// A buffer to go on with when this one is full.
+    pub(super) fn offer(&mut self, spare: Vec<u8>) {
+        self.spare = Some(spare);
+    }
+
+    /// The full buffer, when an offered one took its place.
+    pub(super) fn retired(&mut self) -> Option<Vec<u8>> {
+        self.retired.take()
+    }
+
+    /// The buffer as it is; nothing more can be read.
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Offset in the file of the next byte.
     pub(super) fn offset(&self) -> u64 {
         self.base + self.start as u64

@@ -12,6 +12,7 @@ mod pcap;
 mod pcapng;
 
 use std::io::Read;
+use std::ops::Range;
 
 use buffer::Buffer;
 pub use error::CaptureError;
@@ -35,6 +36,19 @@ pub struct RawPacket<'a> {
     pub data: &'a [u8],
     /// Bytes on the wire: more than `data` when the capture was made with a snap length.
     pub wire_bytes: u32,
+}
+
+/// Where a packet of a capture lies in the read buffer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Placed {
+    /// See [`RawPacket::time_ns`].
+    pub time_ns: u64,
+    /// See [`RawPacket::link`].
+    pub link: LinkType,
+    /// See [`RawPacket::wire_bytes`].
+    pub wire_bytes: u32,
+    /// Its bytes in the buffer.
+    pub place: Range<usize>,
 }
 
 /// The file format of a capture.
@@ -66,7 +80,16 @@ impl<R: Read> Capture<R> {
     ///
     /// Not a capture, a header cut short, or a reader that fails.
     pub fn open(reader: R) -> Result<Self, CaptureError> {
-        let mut buffer = Buffer::new(reader);
+        Self::open_with(reader, buffer::CHUNK_BYTES)
+    }
+
+    /// As [`Capture::open`], with a read buffer of so many bytes: for many captures at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::open`].
+    pub fn open_with(reader: R, buffer_bytes: usize) -> Result<Self, CaptureError> {
+        let mut buffer = Buffer::new(reader, buffer_bytes);
         let magic = buffer.need(4, "the file header")?;
         let magic = [magic[0], magic[1], magic[2], magic[3]];
         let (format, state) = if magic == pcapng::SECTION_HEADER.to_be_bytes() {
@@ -93,17 +116,28 @@ impl<R: Read> Capture<R> {
         reason = "a lending iterator: the packet borrows the buffer, which Iterator cannot say"
     )]
     pub fn next(&mut self) -> Result<Option<RawPacket<'_>>, CaptureError> {
+        let placed = self.step()?;
+        Ok(placed.map(|placed| self.packet(&placed)))
+    }
+
+    /// As [`Capture::next`], but tells only where the packet lies: [`Capture::packet`] reads it
+    /// there until the next step, and longer when a buffer was offered.
+    ///
+    /// # Errors
+    ///
+    /// As [`Capture::next`].
+    pub fn step(&mut self) -> Result<Option<Placed>, CaptureError> {
         let found = match &mut self.state {
             State::Pcap(reader) => reader.next(&mut self.buffer),
             State::Pcapng(reader) => reader.next(&mut self.buffer),
             State::Ended => return Ok(None),
         };
         match found {
-            Ok(Some(found)) => Ok(Some(RawPacket {
+            Ok(Some(found)) => Ok(Some(Placed {
                 time_ns: found.time_ns,
                 link: found.link,
-                data: self.buffer.recent(found.behind, found.length),
                 wire_bytes: found.wire_bytes,
+                place: self.buffer.recent(found.behind, found.length),
             })),
             Ok(None) => {
                 self.state = State::Ended;
@@ -114,6 +148,36 @@ impl<R: Read> Capture<R> {
                 Err(error)
             }
         }
+    }
+
+    /// A packet whose place was told last.
+    #[must_use]
+    pub fn packet(&self, placed: &Placed) -> RawPacket<'_> {
+        RawPacket {
+            time_ns: placed.time_ns,
+            link: placed.link,
+            data: self.buffer.bytes().get(placed.place.clone()).unwrap_or(&[]),
+            wire_bytes: placed.wire_bytes,
+        }
+    }
+
+    /// Offers a buffer to go on with when the present one is full, so that packets stay where they
+    /// are: after each step [`Capture::retired`] tells whether that happened, and then another
+    /// buffer is to be offered. What the buffer holds does not matter.
+    pub fn offer(&mut self, buffer: Vec<u8>) {
+        self.buffer.offer(buffer);
+    }
+
+    /// The buffer of all packets before the one that was told last, when an offered buffer took
+    /// its place.
+    pub fn retired(&mut self) -> Option<Vec<u8>> {
+        self.buffer.retired()
+    }
+
+    /// The buffer of the packets that were told since one was retired.
+    #[must_use]
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.buffer.into_bytes()
     }
 
     /// Bytes of the file read so far, for progress.

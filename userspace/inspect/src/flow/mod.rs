@@ -1,8 +1,10 @@
 //! Flows of a capture: both directions of one five-tuple, with counters.
 
 mod fragment;
+mod index;
 mod initiator;
 mod table;
+mod tuple;
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -10,6 +12,7 @@ use octroi_abi::flow::FlowKey;
 
 pub use fragment::FragmentTable;
 pub use table::{Flow, FlowTable, Limits, Seen, TcpState};
+pub use tuple::{LANES, lane_of};
 
 /// The key of a flow whose outbound packets go from `inside` to `outside`.
 #[must_use]

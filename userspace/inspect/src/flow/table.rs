@@ -1,12 +1,14 @@
 //! The flow table: bounded, evicting into finished records.
 
-use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
 use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 use octroi_abi::opaque::Opaque;
 
+use super::index::Index;
 use super::initiator::source_began;
+use super::tuple::{Tuple, is_icmp};
 use super::{flow_ports, mapped};
 use crate::packet::{Parsed, protocol, tcp_flag};
 
@@ -114,19 +116,7 @@ impl<T> Flow<T> {
     }
 }
 
-/// Both directions of a five-tuple in one key: the lower end first.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Tuple {
-    low: [u8; 16],
-    high: [u8; 16],
-    low_port: u16,
-    high_port: u16,
-    protocol: u8,
-    family: u8,
-}
-
 struct Slot<T> {
-    tuple: Tuple,
     flow: Flow<T>,
     /// Seen since the clock hand passed.
     touched: bool,
@@ -146,11 +136,13 @@ pub struct Seen<'t, T> {
 
 /// Flows by five-tuple.
 pub struct FlowTable<T> {
-    index: HashMap<Tuple, u32, RandomState>,
+    index: Index,
+    hasher: RandomState,
     slots: Vec<Slot<T>>,
     /// Clock hand of the eviction (second chance: about the longest idle goes first).
     hand: usize,
     limits: Limits,
+    evicted: u64,
 }
 
 impl<T: Default> FlowTable<T> {
@@ -158,11 +150,13 @@ impl<T: Default> FlowTable<T> {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self {
-            index: HashMap::default(),
+            index: Index::new(),
+            hasher: RandomState::default(),
             slots: Vec::new(),
             hand: 0,
+            evicted: 0,
             limits: Limits {
-                flows: limits.flows.clamp(1, u32::MAX as usize),
+                flows: limits.flows.clamp(1, u32::MAX as usize - 1),
                 ..limits
             },
         }
@@ -180,6 +174,12 @@ impl<T: Default> FlowTable<T> {
         self.slots.is_empty()
     }
 
+    /// Flows ended to make room.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
     /// Counts a packet. A flow that ends because of it (tuple used again, table full) goes to
     /// `finished`.
     pub fn observe(
@@ -188,36 +188,9 @@ impl<T: Default> FlowTable<T> {
         time_ns: u64,
         mut finished: impl FnMut(Flow<T>),
     ) -> Seen<'_, T> {
-        let (source, destination) = (mapped(packet.source), mapped(packet.destination));
-        let (source_port, destination_port) = flow_ports(packet);
-        let family = if packet.destination.is_ipv4() { 4 } else { 6 };
-        let has_sides = packet.icmp.is_none() && !is_icmp(packet.protocol);
-        let tuple = if has_sides {
-            let ordered = (source, source_port) <= (destination, destination_port);
-            let (low, high) = if ordered {
-                ((source, source_port), (destination, destination_port))
-            } else {
-                ((destination, destination_port), (source, source_port))
-            };
-            Tuple {
-                low: low.0,
-                high: high.0,
-                low_port: low.1,
-                high_port: high.1,
-                protocol: packet.protocol,
-                family,
-            }
-        } else {
-            Tuple {
-                low: source.min(destination),
-                high: source.max(destination),
-                low_port: source_port,
-                high_port: 0,
-                protocol: packet.protocol,
-                family,
-            }
-        };
-        let found = self.index.get(&tuple).map(|&slot| slot as usize);
+        let tuple = Tuple::of(packet);
+        let hash = self.hasher.hash_one(tuple);
+        let found = self.find(hash, &tuple);
         let begins_again = found.is_some_and(|at| self.begins_again(at, packet, time_ns));
         let (at, is_new) = match found {
             Some(at) if begins_again => {
@@ -226,13 +199,14 @@ impl<T: Default> FlowTable<T> {
                 (at, true)
             }
             Some(at) => (at, false),
-            None => (self.insert(tuple, fresh(packet, time_ns), finished), true),
+            None => (self.insert(hash, fresh(packet, time_ns), finished), true),
         };
         let slot = &mut self.slots[at];
         slot.touched = true;
         let flow = &mut slot.flow;
-        let outbound =
-            flow.key.inside == source && (!has_sides || flow.key.inside_port == source_port);
+        let has_sides = packet.icmp.is_none() && !is_icmp(packet.protocol);
+        let outbound = flow.key.inside == mapped(packet.source)
+            && (!has_sides || flow.key.inside_port == flow_ports(packet).0);
         count(flow, packet, outbound, time_ns);
         Seen {
             flow,
@@ -243,34 +217,36 @@ impl<T: Default> FlowTable<T> {
     }
 
     /// Ends every flow.
-    pub fn finish(&mut self, mut finished: impl FnMut(Flow<T>)) {
+    pub fn finish(&mut self, finished: impl FnMut(Flow<T>)) {
+        self.finish_by(|_| ()).for_each(finished);
+    }
+
+    /// Ends every flow, in the order of something about it. Those with the same come in any order.
+    pub fn finish_by<K: Ord, F: Fn(&Flow<T>) -> K>(
+        &mut self,
+        key: F,
+    ) -> impl Iterator<Item = Flow<T>> + use<K, F, T> {
         self.index.clear();
         self.hand = 0;
-        for slot in self.slots.drain(..) {
-            finished(slot.flow);
-        }
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.sort_unstable_by_key(|slot| key(&slot.flow));
+        slots.into_iter().map(|slot| slot.flow)
     }
 
     /// The flow with this key, when it is held.
     pub fn get_mut(&mut self, key: &FlowKey) -> Option<&mut Flow<T>> {
-        let inside = (key.inside, key.inside_port);
-        let outside = (key.outside, key.outside_port);
-        let (low, high) = if is_icmp(key.protocol) {
-            let (low, high) = (inside.0.min(outside.0), inside.0.max(outside.0));
-            ((low, key.inside_port), (high, 0))
-        } else {
-            (inside.min(outside), inside.max(outside))
-        };
-        let tuple = Tuple {
-            low: low.0,
-            high: high.0,
-            low_port: low.1,
-            high_port: high.1,
-            protocol: key.protocol,
-            family: key.family,
-        };
-        let slot = *self.index.get(&tuple)? as usize;
-        Some(&mut self.slots.get_mut(slot)?.flow)
+        let tuple = Tuple::of_key(key);
+        let at = self.find(self.hasher.hash_one(tuple), &tuple)?;
+        Some(&mut self.slots.get_mut(at)?.flow)
+    }
+
+    fn find(&self, hash: u64, tuple: &Tuple) -> Option<usize> {
+        let slots = &self.slots;
+        self.index.find(hash, |at| {
+            slots
+                .get(at)
+                .is_some_and(|slot| Tuple::of_key(&slot.flow.key) == *tuple)
+        })
     }
 
     fn begins_again(&self, at: usize, packet: &Parsed<'_>, time_ns: u64) -> bool {
@@ -286,9 +262,8 @@ impl<T: Default> FlowTable<T> {
         time_ns.saturating_sub(flow.last_ns) > idle_ns || (opens && flow.is_over())
     }
 
-    fn insert(&mut self, tuple: Tuple, flow: Flow<T>, mut finished: impl FnMut(Flow<T>)) -> usize {
+    fn insert(&mut self, hash: u64, flow: Flow<T>, mut finished: impl FnMut(Flow<T>)) -> usize {
         let slot = Slot {
-            tuple,
             flow,
             touched: true,
         };
@@ -297,13 +272,14 @@ impl<T: Default> FlowTable<T> {
             self.slots.len() - 1
         } else {
             let at = self.advance();
-            let old = std::mem::replace(&mut self.slots[at], slot);
-            self.index.remove(&old.tuple);
-            finished(old.flow);
+            let old = std::mem::replace(&mut self.slots[at], slot).flow;
+            self.index
+                .remove(self.hasher.hash_one(Tuple::of_key(&old.key)), at);
+            self.evicted += 1;
+            finished(old);
             at
         };
-        self.index
-            .insert(tuple, u32::try_from(at).unwrap_or(u32::MAX));
+        self.index.insert(hash, at);
         at
     }
 
@@ -317,10 +293,6 @@ impl<T: Default> FlowTable<T> {
             }
         }
     }
-}
-
-const fn is_icmp(protocol: u8) -> bool {
-    matches!(protocol, protocol::ICMP | protocol::ICMPV6)
 }
 
 fn fresh<T: Default>(packet: &Parsed<'_>, time_ns: u64) -> Flow<T> {

@@ -33,6 +33,19 @@ impl Default for NamerLimits {
     }
 }
 
+impl NamerLimits {
+    /// The bounds of one of several namers that share the flows, and all see every DNS message.
+    #[must_use]
+    pub fn divided(self, namers: u8) -> Self {
+        let namers = usize::from(namers.max(1));
+        Self {
+            flows: self.flows / namers,
+            total_bytes: self.total_bytes / namers,
+            ..self
+        }
+    }
+}
+
 /// What was seen and what was given up, since the start.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, serde::Serialize)]
 pub struct NamerStats {

@@ -128,6 +128,28 @@ pub struct Parsed<'a> {
     pub ip_bytes: u32,
 }
 
+impl Parsed<'_> {
+    /// The same without its payload: what can outlive the bytes it was read from.
+    #[must_use]
+    pub fn without_payload(&self) -> Parsed<'static> {
+        Parsed {
+            source: self.source,
+            destination: self.destination,
+            protocol: self.protocol,
+            source_port: self.source_port,
+            destination_port: self.destination_port,
+            tcp: self.tcp,
+            icmp: self.icmp,
+            header_bytes: self.header_bytes,
+            payload: &[],
+            cut: self.cut,
+            fragment: self.fragment,
+            opaque: self.opaque,
+            ip_bytes: self.ip_bytes,
+        }
+    }
+}
+
 /// A packet without a readable flow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Unparsed {

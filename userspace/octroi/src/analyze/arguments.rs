@@ -13,7 +13,8 @@ use jiff::civil::Date;
     are wrong."
 )]
 pub(crate) struct AnalyzeArguments {
-    /// Captures: pcap or pcapng, any byte order. A single "-" reads standard input.
+    /// Captures: pcap or pcapng, any byte order, plain or packed with gzip or zstd. "-" reads
+    /// standard input.
     #[arg(required = true, value_name = "CAPTURE")]
     pub(crate) captures: Vec<PathBuf>,
     /// A policy file, or the name of a preset.
@@ -28,6 +29,16 @@ pub(crate) struct AnalyzeArguments {
     /// The day for which laws, adequacy and qualifications are read (default: today).
     #[arg(long, value_name = "YYYY-MM-DD")]
     pub(crate) at: Option<Date>,
+    /// Read the captures as one, in the order of their packets' times; flows may span them.
+    #[arg(long)]
+    pub(crate) merge: bool,
+    /// Only flows for which this holds, in the language of `octroi flows --filter`.
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) filter: Option<String>,
+    /// Threads that work on flows, 1 to 4 (default: as many as there are processors). What is
+    /// found does not depend on it.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) threads: Option<u8>,
     /// What is printed.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub(crate) format: Format,
@@ -51,6 +62,10 @@ pub(crate) enum Format {
     Json,
     /// A JSON line for each flow as it ends, then one for each alert and capture.
     Jsonl,
+    /// A row for each flow as it ends, comma-separated (RFC 4180).
+    Csv,
+    /// One page of HTML that stands alone.
+    Html,
     /// EVE JSON: the alerts and flow records that the gate would have written.
     Eve,
     /// A JSON line for each capture: packets, flows, names, destinations. No policy is asked.

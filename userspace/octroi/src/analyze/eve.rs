@@ -1,24 +1,23 @@
 //! Alerts and flow records of an analysis as EVE JSON: the events that the gate would have told.
 
 use std::collections::HashMap;
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use octroi_events::{
-    Alert, Conversation, EndReason, Event, FlowRecord, FlowStage, Name, NameSource, Origin,
-    Residency, TcpFlags, Traffic,
+    Alert, Conversation, EndReason, Event, FlowRecord, Name, NameSource, Residency, TcpFlags,
+    Traffic,
 };
 use octroi_inspect::flow::{Flow, TcpState};
-use octroi_inspect::name::{self, NameEvent};
-use octroi_inspect::packet::{Unparsed, protocol};
-use octroi_inspect::survey::{Naming, Sink};
+use octroi_inspect::name;
+use octroi_inspect::packet::protocol;
+use octroi_inspect::survey::Naming;
 
 use super::flow_line::FlowLine;
 use super::judged::Judging;
 
 /// Reasons kept, so that a thousand flows to one place are explained once.
-const KEPT: usize = 8_192;
+const KEPT: usize = 2_048;
 
 /// What flows with one reason have in common: zone, destination, protocol, port, rule, name and
 /// whether the hello was hidden.
@@ -32,36 +31,48 @@ type Key = (
     bool,
 );
 
-/// Writes the events of each flow as it ends.
-pub(super) struct Eve<'a, W> {
-    judging: &'a mut Judging,
-    origin: Origin,
-    sequence: &'a mut u64,
+/// Makes the events of each flow as it ends.
+#[derive(Default)]
+pub(super) struct Eve {
     reasons: HashMap<Key, Arc<Residency>>,
-    out: &'a mut W,
-    line: Vec<u8>,
-    failed: Option<io::Error>,
 }
 
-impl<'a, W: Write> Eve<'a, W> {
-    pub(super) fn new(judging: &'a mut Judging, sequence: &'a mut u64, out: &'a mut W) -> Self {
-        Self {
-            judging,
-            origin: Origin::of_this_process(),
-            sequence,
-            reasons: HashMap::new(),
-            out,
-            line: Vec::new(),
-            failed: None,
-        }
+impl Eve {
+    /// The events of a flow: its alert, when it has one, and its record.
+    pub(super) fn events(
+        &mut self,
+        judging: &Judging,
+        flow: &Flow<Naming>,
+        line: &FlowLine,
+    ) -> Vec<Event> {
+        let Some(residency) = self.reason(judging, line) else {
+            return Vec::new();
+        };
+        let conversation = conversation(flow, line);
+        let start = conversation.start;
+        let alerted = line.is_alert();
+        let end = line.end.unwrap_or(start);
+        let over = matches!(flow.tcp_state(), TcpState::Closed | TcpState::Reset);
+        let record = FlowRecord {
+            time: end,
+            end,
+            stage: line.stage(),
+            reason: if over && conversation.tcp.is_some_and(TcpFlags::is_reset) {
+                EndReason::Reset
+            } else if over {
+                EndReason::Closed
+            } else {
+                EndReason::Shutdown
+            },
+            conversation: conversation.clone(),
+            alerted,
+            residency: Arc::clone(&residency),
+        };
+        let alert = alerted.then(|| Event::Alert(Alert::new(start, conversation, residency)));
+        alert.into_iter().chain([Event::Flow(record)]).collect()
     }
 
-    /// The first error of writing, if any.
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.failed.map_or(Ok(()), Err)
-    }
-
-    fn reason(&mut self, line: &FlowLine) -> Arc<Residency> {
+    fn reason(&mut self, judging: &Judging, line: &FlowLine) -> Option<Arc<Residency>> {
         let key = (
             line.zone.clone(),
             line.destination,
@@ -72,76 +83,19 @@ impl<'a, W: Write> Eve<'a, W> {
             line.ech,
         );
         if let Some(reason) = self.reasons.get(&key) {
-            return Arc::clone(reason);
+            return Some(Arc::clone(reason));
         }
         if self.reasons.len() >= KEPT {
             self.reasons.clear();
         }
-        let mut residency = self.judging.residency(line);
+        let mut residency = judging.residency(line)?;
         if residency.name.is_some() {
             residency.name_src = line.name_from.and_then(name_source);
             residency.ech = Some(line.ech);
         }
         let reason = Arc::new(residency);
         self.reasons.insert(key, Arc::clone(&reason));
-        reason
-    }
-
-    fn tell(&mut self, event: &Event) {
-        self.line.clear();
-        *self.sequence += 1;
-        event.write_eve(&self.origin, *self.sequence, &mut self.line);
-        if self.failed.is_none() {
-            self.failed = self.out.write_all(&self.line).err();
-        }
-    }
-}
-
-impl<W: Write> Sink for Eve<'_, W> {
-    fn flow(&mut self, flow: Flow<Naming>) {
-        let line = self.judging.judge(&flow);
-        let residency = self.reason(&line);
-        let conversation = conversation(&flow, &line);
-        let start = conversation.start;
-        let alerted = line.is_alert();
-        if alerted {
-            let alert = Alert::new(start, conversation.clone(), Arc::clone(&residency));
-            self.tell(&Event::Alert(alert));
-        }
-        let end = line.end.unwrap_or(start);
-        let over = matches!(flow.tcp_state(), TcpState::Closed | TcpState::Reset);
-        let stage = if line.enforced && line.stops() {
-            FlowStage::Stopped
-        } else if over {
-            FlowStage::Closed
-        } else if line.reply_packets > 0 && line.outbound_packets > 0 {
-            FlowStage::Established
-        } else {
-            FlowStage::New
-        };
-        self.tell(&Event::Flow(FlowRecord {
-            time: end,
-            end,
-            stage,
-            reason: if over && conversation.tcp.is_some_and(TcpFlags::is_reset) {
-                EndReason::Reset
-            } else if over {
-                EndReason::Closed
-            } else {
-                EndReason::Shutdown
-            },
-            conversation,
-            alerted,
-            residency,
-        }));
-    }
-
-    fn name(&mut self, event: &NameEvent, inside_tunnel: bool) {
-        self.judging.name(event, inside_tunnel);
-    }
-
-    fn without_flow(&mut self, time_ns: u64, wire_bytes: u32, unparsed: &Unparsed) {
-        self.judging.without_flow(time_ns, wire_bytes, unparsed);
+        Some(reason)
     }
 }
 

@@ -1,18 +1,23 @@
 //! One flow of an analysis, as the text and the JSON output print it.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use octroi_events::class::ResidencyClass;
+use octroi_events::{FlowStage, Severity};
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::community_id_of;
 use octroi_inspect::flow::Flow;
 use octroi_inspect::name::{AppProtocol, Ech, NameSource};
 use octroi_inspect::packet::protocol;
 use octroi_inspect::survey::{Name, Naming};
-use octroi_policy::{Decision, Opaque, Verdict};
+use octroi_policy::{Opaque, Verdict};
 use serde::Serialize;
 
-use super::judged::{Desk, Ends, control, hosting};
+use super::desk::Desk;
+use super::judged::{Answer, Ends, control, hosting};
+use super::outlet::Place;
 use super::report::{severity, timestamp};
 use crate::judge::{Named, Question};
 
@@ -68,6 +73,13 @@ pub(crate) struct FlowLine {
     #[serde(skip)]
     pub(crate) name_from: Option<NameSource>,
     #[serde(skip)]
+    pub(super) profile: Arc<Profile>,
+    #[serde(skip)]
+    pub(super) class: ResidencyClass,
+    /// Its place among the flows of its capture.
+    #[serde(skip)]
+    pub(super) place: Place,
+    #[serde(skip)]
     zone_number: u8,
     #[serde(skip)]
     opaque_kind: Opaque,
@@ -78,13 +90,12 @@ impl FlowLine {
         capture: usize,
         flow: &Flow<Naming>,
         ends: &Ends,
-        profile: &Profile,
-        decision: &Decision,
+        answer: &Answer,
         desk: &Desk,
     ) -> Self {
         let policy = &desk.judge.policy;
-        let name: Option<&Name> = flow.data.name.as_ref();
-        let system = desk.judge.asn_of(ends.destination);
+        let (profile, decision): (&Profile, _) = (&answer.profile, &answer.decision);
+        let name: Option<&Name> = flow.data.name.as_deref();
         let (mut outbound, mut reply) = (
             (flow.outbound_packets, flow.outbound_bytes),
             (flow.reply_packets, flow.reply_bytes),
@@ -120,16 +131,24 @@ impl FlowLine {
             control: control(profile),
             operator: profile.control.operator.as_deref().map(str::to_owned),
             service: profile.service.as_deref().map(str::to_owned),
-            asn: system.map(|system| system.number),
+            asn: answer.asn,
             verdict: decision.verdict.name(),
             enforced: decision.enforced,
             rule: policy.rule_name(decision.rule).to_owned(),
             shadow: decision
                 .shadow
                 .map(|(rule, verdict)| (policy.rule_name(rule).to_owned(), verdict.name())),
+            class: ResidencyClass::of(profile, &desk.judge.regions_on(desk.at)),
+            profile: Arc::clone(&answer.profile),
+            place: Place::of(&flow.data),
             zone_number: ends.zone,
             opaque_kind: flow.opaque,
         }
+    }
+
+    /// Its place among the flows of all captures.
+    pub(super) fn order(&self) -> (usize, Place) {
+        (self.capture, self.place)
     }
 
     /// Bytes of both directions.
@@ -148,6 +167,39 @@ impl FlowLine {
     /// Whether a SOC should see it.
     pub(super) fn is_alert(&self) -> bool {
         self.verdict != Verdict::Allow.name() || self.shadow.is_some()
+    }
+
+    /// Whole seconds from the first to the last packet.
+    pub(super) fn seconds(&self) -> u64 {
+        let (Some(start), Some(end)) = (self.start, self.end) else {
+            return 0;
+        };
+        u64::try_from(end.as_second() - start.as_second()).unwrap_or(0)
+    }
+
+    /// How urgent its alert is, when it has one.
+    pub(super) fn severity(&self) -> Option<Severity> {
+        let verdict = Verdict::ALL
+            .into_iter()
+            .find(|known| known.name() == self.verdict)?;
+        self.is_alert()
+            .then(|| Severity::of(verdict, self.enforced))
+    }
+
+    /// Where the conversation stood when it was seen last, in the words of the gate.
+    pub(super) fn stage(&self) -> FlowStage {
+        let over = self
+            .tcp_state
+            .is_some_and(|state| matches!(state, "closed" | "reset"));
+        if self.enforced && self.stops() {
+            FlowStage::Stopped
+        } else if over {
+            FlowStage::Closed
+        } else if self.reply_packets > 0 && self.outbound_packets > 0 {
+            FlowStage::Established
+        } else {
+            FlowStage::New
+        }
     }
 
     /// Whether the verdict stops packets.

@@ -2,13 +2,9 @@
 
 use std::io::{self, Write};
 
-use octroi_inspect::flow::Flow;
-use octroi_inspect::name::NameEvent;
-use octroi_inspect::packet::Unparsed;
-use octroi_inspect::survey::{Naming, Sink};
 use serde::Serialize;
 
-use super::judged::Judging;
+use super::flow_line::FlowLine;
 use super::report::Report;
 
 /// A line and what it is.
@@ -26,43 +22,12 @@ pub(super) fn document(report: &Report, out: &mut impl Write) -> io::Result<()> 
     out.write_all(b"\n")
 }
 
-/// Writes each flow as it ends.
-pub(super) struct Lines<'a, W> {
-    judging: &'a mut Judging,
-    out: &'a mut W,
-    failed: Option<io::Error>,
-}
-
-impl<'a, W: Write> Lines<'a, W> {
-    pub(super) fn new(judging: &'a mut Judging, out: &'a mut W) -> Self {
-        Self {
-            judging,
-            out,
-            failed: None,
-        }
-    }
-
-    /// The first error of writing, if any.
-    pub(super) fn finish(self) -> io::Result<()> {
-        self.failed.map_or(Ok(()), Err)
-    }
-}
-
-impl<W: Write> Sink for Lines<'_, W> {
-    fn flow(&mut self, flow: Flow<Naming>) {
-        let line = self.judging.judge(&flow);
-        if self.failed.is_none() {
-            self.failed = write_line("flow", &line, self.out).err();
-        }
-    }
-
-    fn name(&mut self, event: &NameEvent, inside_tunnel: bool) {
-        self.judging.name(event, inside_tunnel);
-    }
-
-    fn without_flow(&mut self, time_ns: u64, wire_bytes: u32, unparsed: &Unparsed) {
-        self.judging.without_flow(time_ns, wire_bytes, unparsed);
-    }
+/// A flow as a line.
+pub(super) fn flow(line: &FlowLine) -> Vec<u8> {
+    let mut out = Vec::with_capacity(1 << 10);
+    // A line is made of strings and numbers, and memory takes every write: this cannot fail.
+    let _ = write_line("flow", line, &mut out);
+    out
 }
 
 /// What comes after the flows: names, alerts, jurisdictions, captures.

@@ -2,43 +2,47 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use jiff::civil::Date;
+use foldhash::fast::RandomState;
+use octroi_api::filter::Filter;
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::flow::{self, Flow};
 use octroi_inspect::name::NameEvent;
 use octroi_inspect::packet::Unparsed;
-use octroi_inspect::survey::{Naming, Sink};
-use octroi_policy::{Decision, Opaque};
+use octroi_inspect::survey::Naming;
+use octroi_policy::{Decision, Opaque, Verdict};
 
+use super::desk::{Desk, Opening};
 use super::flow_line::FlowLine;
 use super::names::Names;
-use super::report::{AlertKey, CaptureLine, Report};
-use crate::judge::{Judge, Named, Question};
+use super::report::{AlertKey, Report};
+use crate::judge::{Named, Question};
 
-/// Verdicts remembered for flows without a name.
-const MAX_REMEMBERED: usize = 65_536;
+/// Answers remembered by each shard.
+const MAX_REMEMBERED: usize = 16_384;
+/// Answers remembered for one destination, port and zone.
+const NAMES_REMEMBERED: usize = 8;
 
-/// The judge, and what the command line adds.
-pub(crate) struct Desk {
-    pub(crate) judge: Judge,
-    /// Zone of sources that are in none.
-    pub(crate) zone: u8,
-    /// Day of the evaluation.
-    pub(crate) at: Date,
-}
-
-/// What makes two nameless flows the same question.
+/// Destination and whatever else but the name makes two flows the same question.
 type Asked = (u8, IpAddr, u8, u16, Opaque);
 
-/// Judges each flow that ends, and adds it to the report.
+/// Judges each flow that ends, and adds it to the report. Each shard has one.
 pub(crate) struct Judging {
-    desk: Desk,
-    report: Report,
+    opening: Arc<Opening>,
+    /// Once a flow was judged.
+    ready: Option<Ready>,
+    rows: usize,
+    filter: Arc<Filter>,
     names: Option<Names>,
-    remembered: HashMap<Asked, Decision>,
     capture: usize,
+}
+
+struct Ready {
+    desk: Arc<Desk>,
+    report: Report,
+    answers: Answers,
 }
 
 /// The ends of a flow as the policy sees them.
@@ -53,40 +57,60 @@ pub(super) struct Ends {
     pub(super) from_outside: bool,
 }
 
+/// What was found of a destination.
+#[derive(Clone)]
+pub(super) struct Answer {
+    pub(super) decision: Decision,
+    pub(super) profile: Arc<Profile>,
+    pub(super) asn: Option<u32>,
+}
+
 impl Judging {
-    pub(crate) fn new(desk: Desk, rows: usize, with_names: bool) -> Self {
+    pub(super) fn new(
+        opening: Arc<Opening>,
+        filter: Arc<Filter>,
+        rows: usize,
+        with_names: bool,
+    ) -> Self {
         Self {
-            report: Report::new(&desk, rows),
-            desk,
+            opening,
+            ready: None,
+            rows,
+            filter,
             names: with_names.then(|| Names::new(rows)),
-            remembered: HashMap::default(),
             capture: 0,
         }
     }
 
-    pub(crate) fn begin_capture(&mut self) {
-        self.capture = self.report.captures.len();
+    pub(super) fn begin_capture(&mut self, number: usize) {
+        self.capture = number;
     }
 
-    pub(crate) fn end_capture(&mut self, line: CaptureLine) {
-        self.report.captures.push(line);
+    /// What all shards found together.
+    pub(super) fn into_report(shards: Vec<Self>, desk: &Arc<Desk>, rows: usize) -> Report {
+        let mut whole = Report::new(desk, rows);
+        let mut names: Option<Names> = None;
+        for shard in shards {
+            if let Some(ready) = shard.ready {
+                whole.add(ready.report);
+            }
+            match (&mut names, shard.names) {
+                (Some(names), Some(more)) => names.merge(more),
+                (names @ None, more) => *names = more,
+                (Some(_), None) => {}
+            }
+        }
+        whole.names = names.map(Names::into_lines).unwrap_or_default();
+        whole.explain(desk);
+        whole
     }
 
-    pub(crate) fn into_report(mut self) -> Report {
-        self.report.names = self.names.map(Names::into_lines).unwrap_or_default();
-        self.report.explain(&self.desk);
-        self.report
-    }
-
-    /// The whole reason of a flow's verdict.
-    pub(super) fn residency(&self, line: &FlowLine) -> octroi_events::Residency {
-        let question = line.question(&self.desk);
-        self.desk.judge.residency(&question, Language::En)
-    }
-
-    /// Judges a flow and counts it.
-    pub(super) fn judge(&mut self, flow: &Flow<Naming>) -> FlowLine {
-        let ends = self.ends(flow);
+    /// Judges a flow and counts it. The flow as a line: always with `always`, else when it may be
+    /// among the largest; `None` when the filter leaves it out, or there is no judge.
+    pub(super) fn judge(&mut self, flow: &Flow<Naming>, always: bool) -> Option<FlowLine> {
+        let ready = Ready::of(&mut self.ready, &self.opening, self.rows)?;
+        let desk = &ready.desk;
+        let ends = ends(flow, desk);
         let name = flow.data.name.as_ref().filter(|_| !ends.from_outside);
         let question = Question {
             zone: ends.zone,
@@ -95,24 +119,107 @@ impl Judging {
             port: ends.destination_port,
             named: Named::asked(name.map(|name| &*name.name)),
             opaque: flow.opaque,
-            at: self.desk.at,
+            at: desk.at,
         };
-        let decision = self.decide(&question);
-        let judge = &self.desk.judge;
-        let profile = judge.profile(judge.class_of(ends.destination), &question.named);
-        self.report
-            .count(&profile, &decision, flow_packets(flow), flow_bytes(flow));
-        let line = FlowLine::new(self.capture, flow, &ends, &profile, &decision, &self.desk);
-        if line.is_alert() {
-            self.report.alert(AlertKey::of(&line), &line);
+        let answer = ready.answers.of(&question, desk);
+        let bytes = flow.outbound_bytes + flow.reply_bytes;
+        let decision = &answer.decision;
+        let is_alert = decision.verdict != Verdict::Allow || decision.shadow.is_some();
+        let filtered = !self.filter.is_all();
+        // Most flows are only counted.
+        let line = (always || filtered || is_alert || ready.report.wants(bytes))
+            .then(|| FlowLine::new(self.capture, flow, &ends, &answer, desk));
+        if filtered && !line.as_ref().is_some_and(|line| self.filter.matches(line)) {
+            ready.report.left_out_by_filter += 1;
+            return None;
+        }
+        let packets = flow.outbound_packets + flow.reply_packets;
+        ready.report.count(&answer, packets, bytes);
+        match &line {
+            Some(line) if is_alert => ready.report.alert(AlertKey::of(line), line),
+            Some(_) => {}
+            None => ready.report.leave_out(),
         }
         line
     }
 
-    fn decide(&mut self, question: &Question<'_>) -> Decision {
-        if question.named.name.is_some() {
-            return self.desk.judge.decide(question);
+    /// Keeps a flow for the list of the largest.
+    pub(super) fn keep(&mut self, line: FlowLine) {
+        if let Some(ready) = &mut self.ready {
+            ready.report.keep(line);
         }
+    }
+
+    /// The whole reason of a flow's verdict.
+    pub(super) fn residency(&self, line: &FlowLine) -> Option<octroi_events::Residency> {
+        let desk = &self.ready.as_ref()?.desk;
+        Some(desk.judge.residency(&line.question(desk), Language::En))
+    }
+
+    pub(super) fn name(&mut self, event: &NameEvent, inside_tunnel: bool) {
+        if let Some(names) = &mut self.names {
+            names.add(event, inside_tunnel);
+        }
+    }
+
+    pub(super) fn without_flow(&mut self, wire_bytes: u32, unparsed: &Unparsed) {
+        let Some(ready) = Ready::of(&mut self.ready, &self.opening, self.rows) else {
+            return;
+        };
+        let desk = &ready.desk;
+        let policy = &desk.judge.policy;
+        // Nothing is known of a destination that cannot be read: the policy's word for the kind
+        // of opacity decides alone.
+        let decision = match unparsed.addresses {
+            None => policy.evaluate_opaque(unparsed.opaque),
+            Some((source, destination)) => {
+                let zone = policy.zone_of(source);
+                let question = Question {
+                    zone: if zone == 0 { desk.zone } else { zone },
+                    destination,
+                    protocol: 0,
+                    port: 0,
+                    named: Named::default(),
+                    opaque: unparsed.opaque,
+                    at: desk.at,
+                };
+                ready.answers.of(&question, desk).decision
+            }
+        };
+        ready
+            .report
+            .count_without_flow(unparsed.opaque, &decision, wire_bytes);
+    }
+}
+
+impl Ready {
+    fn of<'a>(ready: &'a mut Option<Self>, opening: &Opening, rows: usize) -> Option<&'a mut Self> {
+        if ready.is_none() {
+            let desk = opening.wait()?;
+            *ready = Some(Self {
+                report: Report::new(&desk, rows),
+                answers: Answers::default(),
+                desk,
+            });
+        }
+        ready.as_mut()
+    }
+}
+
+/// Answers to questions that come again: a thousand flows to one place are judged once.
+#[derive(Default)]
+struct Answers {
+    by_question: HashMap<Asked, Vec<Remembered>, RandomState>,
+    count: usize,
+}
+
+struct Remembered {
+    named: OwnNamed,
+    answer: Answer,
+}
+
+impl Answers {
+    fn of(&mut self, question: &Question<'_>, desk: &Desk) -> Answer {
         let asked = (
             question.zone,
             question.destination,
@@ -120,98 +227,91 @@ impl Judging {
             question.port,
             question.opaque,
         );
-        if let Some(decision) = self.remembered.get(&asked) {
-            return *decision;
+        let known = self.by_question.get(&asked).map(Vec::as_slice);
+        let is_it = |known: &&Remembered| known.named.is(&question.named);
+        if let Some(known) = known.unwrap_or_default().iter().find(is_it) {
+            return known.answer.clone();
         }
-        let decision = self.desk.judge.decide(question);
-        if self.remembered.len() >= MAX_REMEMBERED {
-            self.remembered.clear();
-        }
-        self.remembered.insert(asked, decision);
-        decision
-    }
-
-    /// Which side is inside. A flow that was begun from outside towards a zone is judged by its
-    /// answers, as the gate does.
-    fn ends(&self, flow: &Flow<Naming>) -> Ends {
-        let policy = &self.desk.judge.policy;
-        let (inside, outside) = (flow::inside(&flow.key), flow::outside(&flow.key));
-        let zone = policy.zone_of(inside);
-        if zone == 0 {
-            let other = policy.zone_of(outside);
-            if other != 0 {
-                return Ends {
-                    zone: other,
-                    source: outside,
-                    destination: inside,
-                    source_port: flow.key.outside_port,
-                    destination_port: flow.key.inside_port,
-                    from_outside: true,
-                };
-            }
-        }
-        Ends {
-            zone: if zone == 0 { self.desk.zone } else { zone },
-            source: inside,
-            destination: outside,
-            source_port: flow.key.inside_port,
-            destination_port: flow.key.outside_port,
-            from_outside: false,
-        }
-    }
-}
-
-impl Sink for Judging {
-    fn flow(&mut self, flow: Flow<Naming>) {
-        let line = self.judge(&flow);
-        self.report.keep(line);
-    }
-
-    fn name(&mut self, event: &NameEvent, inside_tunnel: bool) {
-        if let Some(names) = &mut self.names {
-            names.add(event, inside_tunnel);
-        }
-    }
-
-    fn without_flow(&mut self, _time_ns: u64, wire_bytes: u32, unparsed: &Unparsed) {
-        // Nothing is known of a destination that cannot be read: the policy's word for the kind
-        // of opacity decides alone.
-        let zone = unparsed
-            .addresses
-            .map_or(0, |(source, _)| self.desk.judge.policy.zone_of(source));
-        let question = Question {
-            zone: if zone == 0 { self.desk.zone } else { zone },
-            destination: unparsed
-                .addresses
-                .map_or(IpAddr::from([0, 0, 0, 0]), |(_, destination)| destination),
-            protocol: 0,
-            port: 0,
-            named: Named::default(),
-            opaque: unparsed.opaque,
-            at: self.desk.at,
+        let judge = &desk.judge;
+        let answer = Answer {
+            decision: judge.decide(question),
+            profile: judge.profile(judge.class_of(question.destination), &question.named),
+            asn: judge.asn_of(question.destination).map(|info| info.number),
         };
-        let decision = if unparsed.addresses.is_some() {
-            self.decide(&question)
+        if self.count >= MAX_REMEMBERED {
+            self.by_question.clear();
+            self.count = 0;
+        }
+        let remembered = self.by_question.entry(asked).or_default();
+        if remembered.len() >= NAMES_REMEMBERED {
+            remembered.remove(0);
         } else {
-            Decision {
-                verdict: self.desk.judge.policy.opaque_verdict(unparsed.opaque),
-                rule: octroi_abi::rules::RULE_OPAQUE,
-                enforced: self.desk.judge.policy.enforced(),
-                shadow: None,
-                names_matter: false,
-            }
-        };
-        self.report
-            .count_without_flow(unparsed.opaque, &decision, wire_bytes);
+            self.count += 1;
+        }
+        remembered.push(Remembered {
+            named: OwnNamed::new(&question.named),
+            answer: answer.clone(),
+        });
+        answer
     }
 }
 
-fn flow_packets(flow: &Flow<Naming>) -> u64 {
-    flow.outbound_packets + flow.reply_packets
+/// [`Named`], to be kept.
+struct OwnNamed {
+    name: Option<Box<str>>,
+    naming: octroi_policy::Naming,
+    speaks: Option<Box<str>>,
+    ech: octroi_policy::EchSeen,
+    chain: Box<[String]>,
 }
 
-fn flow_bytes(flow: &Flow<Naming>) -> u64 {
-    flow.outbound_bytes + flow.reply_bytes
+impl OwnNamed {
+    fn new(named: &Named<'_>) -> Self {
+        Self {
+            name: named.name.map(Into::into),
+            naming: named.naming,
+            speaks: named.speaks.map(Into::into),
+            ech: named.ech,
+            chain: named.chain.into(),
+        }
+    }
+
+    fn is(&self, named: &Named<'_>) -> bool {
+        self.name.as_deref() == named.name
+            && self.naming == named.naming
+            && self.speaks.as_deref() == named.speaks
+            && self.ech == named.ech
+            && *self.chain == *named.chain
+    }
+}
+
+/// Which side is inside. A flow that was begun from outside towards a zone is judged by its
+/// answers, as the gate does.
+fn ends(flow: &Flow<Naming>, desk: &Desk) -> Ends {
+    let policy = &desk.judge.policy;
+    let (inside, outside) = (flow::inside(&flow.key), flow::outside(&flow.key));
+    let zone = policy.zone_of(inside);
+    if zone == 0 {
+        let other = policy.zone_of(outside);
+        if other != 0 {
+            return Ends {
+                zone: other,
+                source: outside,
+                destination: inside,
+                source_port: flow.key.outside_port,
+                destination_port: flow.key.inside_port,
+                from_outside: true,
+            };
+        }
+    }
+    Ends {
+        zone: if zone == 0 { desk.zone } else { zone },
+        source: inside,
+        destination: outside,
+        source_port: flow.key.inside_port,
+        destination_port: flow.key.outside_port,
+        from_outside: false,
+    }
 }
 
 /// Where a profile says its destination stands, in one or two words.

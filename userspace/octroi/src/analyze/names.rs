@@ -1,6 +1,7 @@
 //! The names that were observed, counted.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use octroi_inspect::flow;
 use octroi_inspect::name::{Ech, NameEvent, NameSource};
@@ -19,8 +20,11 @@ pub(crate) struct NameLine {
     pub(crate) inside_tunnel: bool,
     /// How often.
     pub(crate) count: u64,
-    /// The other end of the first flow it was observed in.
+    /// The other end of the flow in which it was first observed.
     pub(crate) peer: String,
+    /// When that was.
+    #[serde(skip)]
+    first_ns: u64,
     /// A hello with that name carried an encrypted hello, or a placeholder.
     pub(crate) ech: bool,
 }
@@ -53,11 +57,43 @@ impl Names {
             source: event.source,
             inside_tunnel,
             count: 0,
+            first_ns: event.time_ns,
             peer: flow::outside(&event.key).to_string(),
             ech: false,
         });
         line.count += 1;
+        // Of several at one time, the one whose address reads first: packets of one time have no
+        // order that all shards know.
+        if event.time_ns <= line.first_ns {
+            let peer = flow::outside(&event.key).to_string();
+            if (event.time_ns, &peer) < (line.first_ns, &line.peer) {
+                line.first_ns = event.time_ns;
+                line.peer = peer;
+            }
+        }
         line.ech |= matches!(event.ech, Ech::Possible | Ech::Real);
+    }
+
+    /// Adds what another shard observed.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, more) in other.lines {
+            let room = self.lines.len() < MAX_NAMES;
+            match self.lines.entry(key) {
+                Entry::Occupied(mut known) => {
+                    let known = known.get_mut();
+                    known.count += more.count;
+                    known.ech |= more.ech;
+                    if (more.first_ns, &more.peer) < (known.first_ns, &known.peer) {
+                        known.first_ns = more.first_ns;
+                        known.peer = more.peer;
+                    }
+                }
+                Entry::Vacant(place) if room => {
+                    place.insert(more);
+                }
+                Entry::Vacant(_) => {}
+            }
+        }
     }
 
     /// The names, most frequent first.

@@ -1,19 +1,21 @@
 //! What an analysis found, as values: what the text and the JSON output print.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
 
 use jiff::Timestamp;
 use octroi_events::Residency;
 use octroi_geo_db::catalogue::Language;
-use octroi_geo_db::profile::Profile;
-use octroi_inspect::survey::{Counts, Survey};
+use octroi_geo_db::profile::{CountryCode, HostingConfidence, Profile, Reach, SpecialUse};
+use octroi_inspect::survey::Counts;
 use octroi_policy::{Decision, Opaque, Verdict};
 use serde::Serialize;
 
+use super::desk::Desk;
 use super::flow_line::FlowLine;
-use super::judged::{Desk, control, hosting};
+use super::judged::{Answer, control, hosting};
 use super::names::NameLine;
+use super::pipeline::Outcome;
 
 /// Most different alerts told apart.
 const MAX_ALERTS: usize = 16_384;
@@ -41,28 +43,59 @@ pub(crate) struct Report {
     pub(crate) alerts_left_out: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<NameLine>,
+    /// Flows that the filter left out of everything but the captures' own numbers.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) left_out_by_filter: u64,
     #[serde(skip)]
     tables: Tables,
     #[serde(skip)]
     rows: usize,
+    /// Bytes that a flow must have to come into the list.
+    #[serde(skip)]
+    least_bytes: u64,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Debug, Default)]
 struct Tables {
-    jurisdictions: BTreeMap<Jurisdiction, Sum>,
+    jurisdictions: HashMap<Jurisdiction, Sum>,
     without_flow: BTreeMap<(u8, u8, bool), Sum>,
     alerts: HashMap<AlertKey, AlertLine>,
     alerts_not_held: u64,
 }
 
-/// Hosting, control, verdict code, enforced.
-type Jurisdiction = (String, String, u8, bool);
+/// What makes a cell of the jurisdiction table, before it is put in words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+struct Jurisdiction {
+    special: Option<SpecialUse>,
+    hosting: Option<CountryCode>,
+    confidence: HostingConfidence,
+    control: Option<CountryCode>,
+    reach: Reach,
+    verdict: u8,
+    enforced: bool,
+}
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Sum {
     flows: u64,
     packets: u64,
     bytes: u64,
+}
+
+impl Sum {
+    fn add(&mut self, other: Self) {
+        self.flows += other.flows;
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
 }
 
 /// One capture.
@@ -152,28 +185,29 @@ impl Report {
             alerts: Vec::new(),
             alerts_left_out: 0,
             names: Vec::new(),
+            left_out_by_filter: 0,
             tables: Tables::default(),
             rows,
+            least_bytes: 0,
         }
     }
 
-    pub(super) fn count(
-        &mut self,
-        profile: &Profile,
-        decision: &Decision,
-        packets: u64,
-        bytes: u64,
-    ) {
-        let cell = (
-            hosting(profile),
-            control(profile),
-            decision.verdict.code(),
-            decision.enforced,
-        );
-        let sum = self.tables.jurisdictions.entry(cell).or_default();
-        sum.flows += 1;
-        sum.packets += packets;
-        sum.bytes += bytes;
+    pub(super) fn count(&mut self, answer: &Answer, packets: u64, bytes: u64) {
+        let profile: &Profile = &answer.profile;
+        let cell = Jurisdiction {
+            special: profile.special,
+            hosting: profile.hosting.country,
+            confidence: profile.hosting.confidence,
+            control: profile.control.country,
+            reach: profile.control.reach,
+            verdict: answer.decision.verdict.code(),
+            enforced: answer.decision.enforced,
+        };
+        self.tables.jurisdictions.entry(cell).or_default().add(Sum {
+            flows: 1,
+            packets,
+            bytes,
+        });
     }
 
     pub(super) fn count_without_flow(
@@ -183,9 +217,11 @@ impl Report {
         wire_bytes: u32,
     ) {
         let cell = (opaque.code(), decision.verdict.code(), decision.enforced);
-        let sum = self.tables.without_flow.entry(cell).or_default();
-        sum.packets += 1;
-        sum.bytes += u64::from(wire_bytes);
+        self.tables.without_flow.entry(cell).or_default().add(Sum {
+            flows: 0,
+            packets: 1,
+            bytes: u64::from(wire_bytes),
+        });
     }
 
     pub(super) fn alert(&mut self, key: AlertKey, line: &FlowLine) {
@@ -210,6 +246,11 @@ impl Report {
         alert.bytes += line.bytes();
     }
 
+    /// Whether a flow of so many bytes may come into the list of the largest.
+    pub(super) fn wants(&self, bytes: u64) -> bool {
+        bytes >= self.least_bytes
+    }
+
     /// Keeps a flow when it is among the largest.
     pub(super) fn keep(&mut self, line: FlowLine) {
         self.flows.push(line);
@@ -219,33 +260,52 @@ impl Report {
         }
     }
 
+    /// Counts a flow that is not among the largest.
+    pub(super) fn leave_out(&mut self) {
+        self.flows_left_out += 1;
+    }
+
     fn cut_flows(&mut self) {
         self.flows
-            .sort_by_key(|line| std::cmp::Reverse(line.bytes()));
+            .sort_by_key(|line| (std::cmp::Reverse(line.bytes()), line.order()));
         let over = self.flows.len().saturating_sub(self.rows);
         self.flows_left_out += over as u64;
         self.flows.truncate(self.rows);
+        if self.flows.len() >= self.rows {
+            self.least_bytes = self.flows.last().map_or(0, FlowLine::bytes);
+        }
+    }
+
+    /// Adds what another shard found.
+    pub(super) fn add(&mut self, other: Self) {
+        self.flows_left_out += other.flows_left_out;
+        self.left_out_by_filter += other.left_out_by_filter;
+        for line in other.flows {
+            self.keep(line);
+        }
+        let tables = &mut self.tables;
+        for (cell, sum) in other.tables.jurisdictions {
+            tables.jurisdictions.entry(cell).or_default().add(sum);
+        }
+        for (cell, sum) in other.tables.without_flow {
+            tables.without_flow.entry(cell).or_default().add(sum);
+        }
+        tables.alerts_not_held += other.tables.alerts_not_held;
+        for (key, alert) in other.tables.alerts {
+            match tables.alerts.entry(key) {
+                Entry::Vacant(place) => {
+                    place.insert(alert);
+                }
+                Entry::Occupied(mut known) => known.get_mut().merge(alert),
+            }
+        }
     }
 
     /// Puts the lists in order and adds the reasons of the alerts that are told.
     pub(super) fn explain(&mut self, desk: &Desk) {
         self.cut_flows();
         let tables = std::mem::take(&mut self.tables);
-        self.jurisdictions = tables
-            .jurisdictions
-            .into_iter()
-            .map(
-                |((hosting, control, verdict, enforced), sum)| JurisdictionLine {
-                    hosting,
-                    control,
-                    verdict: verdict_name(verdict),
-                    enforced,
-                    flows: sum.flows,
-                    packets: sum.packets,
-                    bytes: sum.bytes,
-                },
-            )
-            .collect();
+        self.jurisdictions = jurisdictions(tables.jurisdictions);
         self.jurisdictions
             .sort_by_key(|line| std::cmp::Reverse((line.bytes, line.flows)));
         self.without_flow = tables
@@ -265,6 +325,7 @@ impl Report {
             order(b)
                 .cmp(&order(a))
                 .then_with(|| a.destination.cmp(&b.destination))
+                .then_with(|| a.first.order().cmp(&b.first.order()))
         });
         let over = self.alerts.len().saturating_sub(self.rows);
         self.alerts_left_out = over as u64 + tables.alerts_not_held;
@@ -274,6 +335,47 @@ impl Report {
             alert.residency = Some(desk.judge.residency(&question, Language::En));
         }
     }
+}
+
+impl AlertLine {
+    /// Adds another shard's count of the same alert.
+    fn merge(&mut self, other: Self) {
+        self.flows += other.flows;
+        self.bytes += other.bytes;
+        if other.first.order() < self.first.order() {
+            self.first = other.first;
+        }
+    }
+}
+
+/// Cells in words. Several may read the same: special-purpose addresses have no law.
+fn jurisdictions(cells: HashMap<Jurisdiction, Sum>) -> Vec<JurisdictionLine> {
+    let mut lines: BTreeMap<(String, String, u8, bool), Sum> = BTreeMap::new();
+    for (cell, sum) in cells {
+        let mut profile = Profile::unknown();
+        profile.special = cell.special;
+        profile.hosting.country = cell.hosting;
+        profile.hosting.confidence = cell.confidence;
+        profile.control.country = cell.control;
+        profile.control.reach = cell.reach;
+        let words = (
+            hosting(&profile),
+            control(&profile),
+            cell.verdict,
+            cell.enforced,
+        );
+        lines.entry(words).or_default().add(sum);
+    }
+    let line = |((hosting, control, verdict, enforced), sum): (_, Sum)| JurisdictionLine {
+        hosting,
+        control,
+        verdict: verdict_name(verdict),
+        enforced,
+        flows: sum.flows,
+        packets: sum.packets,
+        bytes: sum.bytes,
+    };
+    lines.into_iter().map(line).collect()
 }
 
 impl AlertKey {
@@ -288,23 +390,23 @@ impl AlertKey {
 }
 
 impl CaptureLine {
-    pub(super) fn new(path: &Path, survey: &Survey, error: Option<anyhow::Error>) -> Self {
-        let counts = survey.counts();
+    pub(super) fn new(capture: String, outcome: &Outcome) -> Self {
+        let counts = &outcome.counts;
         Self {
-            capture: path.display().to_string(),
+            capture,
             packets: counts.packets,
             bytes: counts.wire_bytes,
-            flows: counts.tuples,
+            flows: outcome.tuples,
             first: counts.first_ns.and_then(timestamp),
             last: counts.first_ns.and_then(|_| timestamp(counts.last_ns)),
-            error: error.map(|error| format!("{error:#}")),
-            notes: notes(counts, survey),
+            error: outcome.error.as_ref().map(|error| format!("{error:#}")),
+            notes: notes(counts, outcome),
         }
     }
 }
 
 /// What should be known of a capture beside its numbers.
-fn notes(counts: &Counts, survey: &Survey) -> Vec<String> {
+fn notes(counts: &Counts, outcome: &Outcome) -> Vec<String> {
     let mut notes = Vec::new();
     for (link, packets) in &counts.unread_links {
         notes.push(format!(
@@ -318,14 +420,19 @@ fn notes(counts: &Counts, survey: &Survey) -> Vec<String> {
             counts.inside_tunnels
         ));
     }
-    let stats = survey.namer_stats();
-    let given_up = stats.streams_too_long + stats.memory_refused + stats.flows_evicted;
-    if given_up > 0 {
+    if outcome.evicted > 0 {
+        notes.push(format!(
+            "{} flows were ended early to stay within the memory bounds: what went on counts as \
+             another flow",
+            outcome.evicted
+        ));
+    }
+    let stats = &outcome.names;
+    if stats.flows_evicted + stats.streams_given_up > 0 {
         notes.push(format!(
             "names may be missing: {} flows were forgotten and {} streams given up to stay \
              within the memory bounds",
-            stats.flows_evicted,
-            stats.streams_too_long + stats.memory_refused
+            stats.flows_evicted, stats.streams_given_up
         ));
     }
     notes

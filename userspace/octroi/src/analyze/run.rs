@@ -1,185 +1,233 @@
-//! From the arguments to the exit status: opens captures, shows progress, prints.
+//! From the arguments to the exit status: reads captures, prints what was found.
 
-use std::fs::File;
-use std::io::{self, BufWriter, IsTerminal as _, Read, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use std::thread::available_parallelism;
 
 use anyhow::{Context as _, Result};
-use indicatif::{ProgressBar, ProgressStyle};
-use octroi_inspect::capture::Capture;
-use octroi_inspect::flow;
-use octroi_inspect::name::NamerLimits;
-use octroi_inspect::survey::{Sink, Survey};
+use octroi_api::filter::Filter;
 
 use super::arguments::{AnalyzeArguments, Format};
-use super::judged::{Desk, Judging};
+use super::desk::Opening;
+use super::eve::Eve;
+use super::judged::Judging;
+use super::outlet::{CHUNKS_WAITING, Printer, Remote, print_in_order};
+use super::pipeline::{self, MAX_WORKERS, Outcome, Reading};
+use super::progress::Progress;
 use super::report::CaptureLine;
-use super::{eve, json, summary, text};
-use crate::judge::{self, Judge};
+use super::summary::Summary;
+use super::teller::{Style, Teller};
+use super::{csv, html, json, text};
 
 /// Some captures could not be read to their end.
 const INCOMPLETE: u8 = 1;
 /// The arguments or the policy are wrong.
 const USAGE: u8 = 2;
-/// Packets between two looks at the progress bar.
-const PACKETS_PER_TICK: u64 = 8_192;
 
 /// Runs `octroi analyze`.
 ///
 /// # Errors
 ///
-/// The output cannot be written, or the atlas cannot be opened.
+/// The output cannot be written.
 pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<ExitCode> {
-    let stdout = io::stdout();
-    let mut out = BufWriter::with_capacity(1 << 16, stdout.lock());
+    let filter = match Filter::parse(arguments.filter.as_deref().unwrap_or_default()) {
+        Ok(filter) => filter,
+        Err(error) => {
+            eprintln!("octroi analyze: --filter\n{error}");
+            return Ok(ExitCode::from(USAGE));
+        }
+    };
+    let out = BufWriter::with_capacity(1 << 16, io::stdout());
     let complete = if arguments.format() == Format::SummaryJsonl {
-        summaries(arguments, &mut out)?
+        Some(summaries(arguments, out)?)
     } else {
-        let judge = match judge(arguments) {
-            Ok(judge) => judge,
-            Err(error) => {
+        report(arguments, filter, out)?
+    };
+    Ok(match complete {
+        Some(true) => ExitCode::SUCCESS,
+        Some(false) => ExitCode::from(INCOMPLETE),
+        None => ExitCode::from(USAGE),
+    })
+}
+
+/// How many workers: what was asked for, or what the machine has.
+fn workers(arguments: &AnalyzeArguments) -> usize {
+    let wanted = arguments.threads.map_or_else(
+        || available_parallelism().map_or(1, std::num::NonZero::get),
+        usize::from,
+    );
+    wanted.clamp(1, MAX_WORKERS)
+}
+
+/// What is read, one after the other.
+fn readings(arguments: &AnalyzeArguments) -> Vec<(String, Reading)> {
+    let captures = &arguments.captures;
+    if arguments.merge && captures.len() > 1 {
+        let names: Vec<String> = captures.iter().map(|path| shown(path)).collect();
+        return vec![(names.join(" + "), Reading::Merged(captures.clone()))];
+    }
+    let one = |path: &PathBuf| (shown(path), Reading::One(path.clone()));
+    captures.iter().map(one).collect()
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// True when every capture was read to its end; `None` when the policy or the atlas is wrong, which
+/// was told then.
+fn report(
+    arguments: &AnalyzeArguments,
+    filter: Filter,
+    out: impl Write + Send,
+) -> Result<Option<bool>> {
+    let workers = workers(arguments);
+    let opening = Arc::new(Opening::default());
+    std::thread::scope(|scope| {
+        if workers > 1 {
+            // The atlas is opened while the first packets are read.
+            let opening = Arc::clone(&opening);
+            scope.spawn(move || opening.open(arguments));
+        } else {
+            opening.open(arguments);
+        }
+        let filter = Arc::new(filter);
+        let new = || {
+            let (opening, filter) = (Arc::clone(&opening), Arc::clone(&filter));
+            Judging::new(opening, filter, arguments.rows(), arguments.names)
+        };
+        let mut shards: Vec<Judging> = (0..workers).map(|_| new()).collect();
+        let mut printer = Printer::new(out);
+        if arguments.format() == Format::Csv {
+            printer.begin(&csv::head());
+        }
+        let mut lines = Vec::new();
+        let mut complete = true;
+        let progress = Progress::new();
+        for (number, (name, reading)) in readings(arguments).iter().enumerate() {
+            for shard in &mut shards {
+                shard.begin_capture(number);
+            }
+            let outcome = analyze(
+                reading,
+                &mut shards,
+                arguments.format(),
+                &mut printer,
+                &progress,
+                &opening,
+            );
+            if opening.has_failed() || printer.has_failed() {
+                break;
+            }
+            if let Some(error) = &outcome.error {
+                complete = false;
+                if matches!(arguments.format(), Format::Eve | Format::Csv) {
+                    eprintln!("octroi analyze: {name}: {error:#}");
+                }
+            }
+            lines.push(CaptureLine::new(name.clone(), &outcome));
+        }
+        progress.end();
+        let Some(desk) = opening.wait() else {
+            if let Some(error) = opening.failure() {
                 eprintln!("octroi analyze: {error:#}");
-                return Ok(ExitCode::from(USAGE));
             }
+            return Ok(None);
         };
-        report(arguments, judge, &mut out)?
-    };
-    out.flush().context("cannot write the report")?;
-    Ok(if complete {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::from(INCOMPLETE)
-    })
-}
-
-fn judge(arguments: &AnalyzeArguments) -> Result<Desk> {
-    let at = arguments.at.unwrap_or_else(judge::day_of_law);
-    let atlas = judge::open_atlas(arguments.atlas.as_deref(), at)?;
-    let policy = judge::read_policy(&arguments.policy, atlas.catalogue())?;
-    let zone = match &arguments.zone {
-        None => 0,
-        Some(name) => judge::zone_number(&policy, name)?,
-    };
-    Ok(Desk {
-        judge: Judge {
-            atlas,
-            policy: policy.into(),
-        },
-        zone,
-        at,
-    })
-}
-
-/// True when every capture was read to its end.
-fn report(arguments: &AnalyzeArguments, desk: Desk, out: &mut impl Write) -> Result<bool> {
-    let mut sequence = 0;
-    let mut judging = Judging::new(desk, arguments.rows(), arguments.names);
-    let mut complete = true;
-    for path in &arguments.captures {
-        let mut survey = Survey::new(flow::Limits::default(), NamerLimits::default());
-        judging.begin_capture();
-        let read = match arguments.format() {
-            Format::Jsonl => {
-                let mut sink = json::Lines::new(&mut judging, out);
-                let read = read(path, &mut survey, &mut sink);
-                sink.finish().context("cannot write the report")?;
-                read
-            }
-            Format::Eve => {
-                let mut sink = eve::Eve::new(&mut judging, &mut sequence, out);
-                let read = read(path, &mut survey, &mut sink);
-                sink.finish().context("cannot write the events")?;
-                read
-            }
-            _ => read(path, &mut survey, &mut judging),
-        };
-        if let (Format::Eve, Err(error)) = (arguments.format(), &read) {
-            eprintln!("octroi analyze: {}: {error:#}", path.display());
+        let mut out = printer.finish().context("cannot write the report")?;
+        let mut report = Judging::into_report(shards, &desk, arguments.rows());
+        report.captures = lines;
+        match arguments.format() {
+            Format::Json => json::document(&report, &mut out),
+            Format::Jsonl => json::last_lines(&report, &mut out),
+            Format::Html => html::page(&report, &mut out),
+            Format::Eve | Format::Csv => Ok(()),
+            Format::Text | Format::SummaryJsonl => text::print(&report, arguments.names, &mut out),
         }
-        complete &= read.is_ok();
-        judging.end_capture(CaptureLine::new(path, &survey, read.err()));
-    }
-    let report = judging.into_report();
-    match arguments.format() {
-        Format::Json => json::document(&report, out),
-        Format::Jsonl => json::last_lines(&report, out),
-        Format::Eve => Ok(()),
-        Format::Text | Format::SummaryJsonl => text::print(&report, arguments.names, out),
-    }
-    .context("cannot write the report")?;
-    Ok(complete)
+        .and_then(|()| out.flush())
+        .context("cannot write the report")?;
+        Ok(Some(complete))
+    })
 }
 
-fn summaries(arguments: &AnalyzeArguments, out: &mut impl Write) -> Result<bool> {
+/// One capture, by as many workers as there are shards.
+fn analyze<W: Write + Send>(
+    reading: &Reading,
+    shards: &mut [Judging],
+    format: Format,
+    printer: &mut Printer<W>,
+    progress: &Progress,
+    opening: &Opening,
+) -> Outcome {
+    let style = || match format {
+        Format::Jsonl => Style::Json,
+        Format::Csv => Style::Csv,
+        Format::Eve => Style::Eve(Box::<Eve>::default()),
+        Format::Text | Format::Json | Format::Html | Format::SummaryJsonl => Style::Report,
+    };
+    if let [only] = shards {
+        let teller = Teller::new(only, style(), printer);
+        return pipeline::run(
+            reading,
+            vec![teller],
+            progress,
+            &|| opening.has_failed(),
+            || {},
+        );
+    }
+    let mut tellers = Vec::new();
+    let mut told = Vec::new();
+    for shard in shards {
+        let (to, from) = sync_channel(CHUNKS_WAITING);
+        tellers.push(Teller::new(shard, style(), Remote::new(to)));
+        told.push(from);
+    }
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let has_to_stop = || opening.has_failed() || stop.load(std::sync::atomic::Ordering::Relaxed);
+    pipeline::run(reading, tellers, progress, &has_to_stop, || {
+        print_in_order(told, printer);
+        stop.store(printer.has_failed(), std::sync::atomic::Ordering::Relaxed);
+    })
+}
+
+fn summaries(arguments: &AnalyzeArguments, mut out: impl Write) -> Result<bool> {
     let mut complete = true;
-    for path in &arguments.captures {
-        let mut survey = Survey::new(flow::Limits::default(), NamerLimits::default());
-        let mut summary = summary::Summary::default();
-        let read = read(path, &mut survey, &mut summary);
-        if let Err(error) = &read {
+    let progress = Progress::new();
+    for (name, reading) in readings(arguments) {
+        let mut found: Vec<Summary> = Vec::new();
+        found.resize_with(workers(arguments), Summary::default);
+        let outcome = {
+            let workers = found.iter_mut().collect();
+            pipeline::run::<&mut Summary>(&reading, workers, &progress, &|| false, || {})
+        };
+        if let Some(error) = &outcome.error {
             complete = false;
-            eprintln!("octroi analyze: {}: {error:#}", path.display());
+            eprintln!("octroi analyze: {name}: {error:#}");
         }
-        summary
-            .write(path, survey.counts(), out)
+        let mut whole = Summary::default();
+        for part in found {
+            whole.merge(part);
+        }
+        let name = match &reading {
+            Reading::One(path) => file_name(path),
+            Reading::Merged(paths) => {
+                let names: Vec<String> = paths.iter().map(|path| file_name(path)).collect();
+                names.join(" + ")
+            }
+        };
+        whole
+            .write(&name, &outcome, &mut out)
             .context("cannot write the report")?;
     }
+    progress.end();
+    out.flush().context("cannot write the report")?;
     Ok(complete)
 }
 
-/// Reads one capture to its end, or as far as it goes.
-fn read(path: &Path, survey: &mut Survey, sink: &mut impl Sink) -> Result<()> {
-    let (input, length): (Box<dyn Read>, Option<u64>) = if path.as_os_str() == "-" {
-        (Box::new(io::stdin().lock()), None)
-    } else {
-        let file = File::open(path).context("cannot open it")?;
-        let length = file.metadata().ok().map(|metadata| metadata.len());
-        (Box::new(file), length)
-    };
-    let progress = progress(path, length);
-    let read = packets(input, survey, sink, &progress);
-    survey.finish(sink);
-    progress.finish_and_clear();
-    read
-}
-
-fn packets(
-    input: impl Read,
-    survey: &mut Survey,
-    sink: &mut impl Sink,
-    progress: &ProgressBar,
-) -> Result<()> {
-    let mut capture = Capture::open(input)?;
-    let mut left = PACKETS_PER_TICK;
-    loop {
-        let Some(packet) = capture.next()? else {
-            return Ok(());
-        };
-        survey.packet(&packet, sink);
-        left -= 1;
-        if left == 0 {
-            left = PACKETS_PER_TICK;
-            progress.set_position(capture.offset());
-        }
-    }
-}
-
-/// A bar on the terminal; hidden when standard error is none.
-fn progress(path: &Path, length: Option<u64>) -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
-    let template = if length.is_some() {
-        "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}"
-    } else {
-        "{spinner} {msg} {bytes} {bytes_per_sec}"
-    };
-    if let Ok(style) = ProgressStyle::with_template(template) {
-        bar.set_style(style);
-    }
+fn file_name(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str());
-    bar.set_message(name.to_string_lossy().into_owned());
-    bar
+    name.to_string_lossy().into_owned()
 }

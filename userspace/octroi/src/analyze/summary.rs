@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::net::IpAddr;
-use std::path::Path;
 
 use octroi_inspect::flow::{self, Flow};
 use octroi_inspect::name::{AppProtocol, NameEvent, NameSource};
 use octroi_inspect::packet::Unparsed;
-use octroi_inspect::survey::{Counts, Naming, Sink};
+use octroi_inspect::survey::{Naming, Sink};
 use serde::Serialize;
 
+use super::pipeline::{Outcome, Worker};
+
 /// Most values of each set.
-const MAX_VALUES: usize = 1 << 20;
+const MAX_VALUES: usize = 1 << 18;
 
 /// What one capture holds. Names inside unencrypted tunnels are counted, addresses inside are not.
 #[derive(Debug, Default)]
@@ -39,15 +40,14 @@ struct Line<'a> {
 impl Summary {
     pub(super) fn write(
         &self,
-        path: &Path,
-        counts: &Counts,
+        capture: &str,
+        outcome: &Outcome,
         out: &mut impl Write,
     ) -> io::Result<()> {
-        let name = path.file_name().unwrap_or(path.as_os_str());
         let line = Line {
-            capture: &name.to_string_lossy(),
-            packets: counts.packets,
-            flows: counts.tuples,
+            capture,
+            packets: outcome.counts.packets,
+            flows: outcome.tuples,
             sni: &self.sni,
             quic_sni: &self.quic_sni,
             dns_qnames: &self.dns_qnames,
@@ -58,6 +58,23 @@ impl Summary {
         out.write_all(b"\n")
     }
 
+    /// Adds what another shard found.
+    pub(super) fn merge(&mut self, other: Self) {
+        fn all<T: Ord>(into: &mut BTreeSet<T>, from: BTreeSet<T>) {
+            for value in from {
+                if into.len() >= MAX_VALUES {
+                    return;
+                }
+                into.insert(value);
+            }
+        }
+        all(&mut self.sni, other.sni);
+        all(&mut self.quic_sni, other.quic_sni);
+        all(&mut self.dns_qnames, other.dns_qnames);
+        all(&mut self.http_hosts, other.http_hosts);
+        all(&mut self.dst_ips, other.dst_ips);
+    }
+
     fn destination(&mut self, address: IpAddr) {
         if self.dst_ips.len() < MAX_VALUES {
             self.dst_ips.insert(address);
@@ -65,7 +82,9 @@ impl Summary {
     }
 }
 
-impl Sink for Summary {
+impl Worker for &mut Summary {}
+
+impl Sink for &mut Summary {
     fn flow(&mut self, flow: Flow<Naming>) {
         if flow.outbound_packets > 0 {
             self.destination(flow::outside(&flow.key));

@@ -81,6 +81,12 @@ impl Namer {
         heard
     }
 
+    /// Tells what time it is, where other namers see samples too: what is bound by DNS is over at
+    /// the same time for all of them.
+    pub fn pass_time(&mut self, now_ns: u64) {
+        self.now_ns = self.now_ns.max(now_ns);
+    }
+
     /// Forgets flows, bindings and queries that are over. To be called now and then.
     pub fn expire(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);

@@ -1,0 +1,59 @@
+//! What a flow was named.
+
+use crate::name::{AppProtocol, Ech, NameEvent, NameSource};
+
+/// What a flow was named, and what else a survey keeps beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Naming {
+    /// The best name: SNI before QUIC, Host and DNS; of one kind, the first.
+    pub name: Option<Box<Name>>,
+    /// Other names of this flow (HTTP requests for several hosts).
+    pub other_names: u32,
+    /// What it speaks.
+    pub protocol: Option<AppProtocol>,
+    /// Number of its first packet.
+    pub began: u64,
+    /// Number of the packet that ended it; `None`: it lasted until the end of the capture.
+    pub ended: Option<u64>,
+    /// Payloads read: replies, outbound.
+    pub(super) samples: [u8; 2],
+    /// Its lane.
+    pub(super) lane: u8,
+}
+
+/// A name of a flow.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Name {
+    /// The name.
+    pub name: String,
+    /// How it was observed.
+    pub source: NameSource,
+    /// See [`NameEvent::ech`].
+    pub ech: Ech,
+    /// See [`NameEvent::alpn`].
+    pub alpn: Vec<String>,
+}
+
+impl Naming {
+    pub(super) fn learn(&mut self, event: NameEvent) {
+        if event.protocol != AppProtocol::Unknown {
+            self.protocol = Some(event.protocol);
+        }
+        if !event.source.names_destination() {
+            return;
+        }
+        match &self.name {
+            Some(known) if known.source >= event.source => {
+                self.other_names += u32::from(known.name != event.name);
+                return;
+            }
+            Some(_) | None => {}
+        }
+        self.name = Some(Box::new(Name {
+            name: event.name,
+            source: event.source,
+            ech: event.ech,
+            alpn: event.alpn,
+        }));
+    }
+}
