@@ -1,6 +1,6 @@
 //! What a flow was named.
 
-use crate::name::{AppProtocol, Ech, NameEvent, NameSource};
+use crate::name::{AppProtocol, Ech, Evidence, NameEvent, NameSource};
 
 /// What a flow was named, and what else a survey keeps beside it.
 #[derive(Clone, Debug, Default)]
@@ -9,8 +9,14 @@ pub struct Naming {
     pub name: Option<Box<Name>>,
     /// Other names of this flow (HTTP requests for several hosts).
     pub other_names: u32,
+    /// It became sure that the client's words carry no name.
+    pub nameless: bool,
     /// What it speaks.
     pub protocol: Option<AppProtocol>,
+    /// What is known of an encrypted hello in it.
+    pub ech: Ech,
+    /// JA4 fingerprint of the first hello.
+    pub ja4: Option<Box<str>>,
     /// Number of its first packet.
     pub began: u64,
     /// Number of the packet that ended it; `None`: it lasted until the end of the capture.
@@ -28,10 +34,12 @@ pub struct Name {
     pub name: String,
     /// How it was observed.
     pub source: NameSource,
-    /// See [`NameEvent::ech`].
-    pub ech: Ech,
+    /// See [`NameEvent::evidence`].
+    pub evidence: Evidence,
     /// See [`NameEvent::alpn`].
     pub alpn: Vec<String>,
+    /// See [`NameEvent::chain`].
+    pub chain: Vec<String>,
 }
 
 impl Naming {
@@ -39,6 +47,11 @@ impl Naming {
         if event.protocol != AppProtocol::Unknown {
             self.protocol = Some(event.protocol);
         }
+        self.ech = self.ech.max(event.ech);
+        if self.ja4.is_none() {
+            self.ja4 = event.ja4;
+        }
+        self.nameless |= event.source == NameSource::Nameless;
         if !event.source.names_destination() {
             return;
         }
@@ -52,8 +65,9 @@ impl Naming {
         self.name = Some(Box::new(Name {
             name: event.name,
             source: event.source,
-            ech: event.ech,
+            evidence: event.evidence,
             alpn: event.alpn,
+            chain: event.chain,
         }));
     }
 }

@@ -1,8 +1,8 @@
 //! The second stage: the flows of some lanes, and their names.
 
 use crate::flow::{self, Flow, FlowTable, LANES};
-use crate::name::{Ech, NameEvent, NameSource, Namer, NamerLimits, NamerStats, Sample};
-use crate::packet::{self, Parsed};
+use crate::name::{Evidence, NameEvent, NameSource, Namer, NamerLimits, NamerStats, Sample};
+use crate::packet::{self, Parsed, tcp_flag};
 
 use super::{Name, Naming, Routed, Sink};
 
@@ -109,12 +109,13 @@ impl Shard {
             if is_mine && !packet.inside_tunnel {
                 self.tuples += u64::from(!seen.is_reused);
             }
-            if let Some(name) = self.namer.dns_name_for(&seen.flow.key) {
+            if let Some(binding) = self.namer.binding_for(&seen.flow.key) {
                 seen.flow.data.name = Some(Box::new(Name {
-                    name: name.to_owned(),
+                    name: binding.name.to_string(),
                     source: NameSource::Dns,
-                    ech: Ech::None,
+                    evidence: Evidence::Dns,
                     alpn: Vec::new(),
+                    chain: binding.chain.iter().map(ToString::to_string).collect(),
                 }));
             }
         }
@@ -195,7 +196,11 @@ fn sample<'a>(
     outbound: bool,
 ) -> Option<Sample<'a>> {
     const ALWAYS: [u16; 3] = [53, 5353, 5355];
-    if parsed.payload.is_empty()
+    // Where a client's stream begins is worth knowing.
+    let is_syn = parsed
+        .tcp
+        .is_some_and(|tcp| tcp.flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN);
+    if (parsed.payload.is_empty() && !is_syn)
         || !matches!(
             parsed.protocol,
             packet::protocol::TCP | packet::protocol::UDP

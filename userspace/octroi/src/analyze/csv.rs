@@ -20,8 +20,11 @@ const COLUMNS: &[&str] = &[
     "app_protocol",
     "name",
     "name_source",
+    "naming",
+    "chain",
     "ech",
     "alpn",
+    "ja4",
     "outbound_packets",
     "outbound_bytes",
     "reply_packets",
@@ -65,8 +68,11 @@ pub(super) fn row(line: &FlowLine) -> Vec<u8> {
     row.text(line.app_protocol.unwrap_or_default());
     row.text(line.name.as_deref().unwrap_or_default());
     row.text(line.name_source.unwrap_or_default());
-    row.truth(line.ech);
+    row.text(line.naming);
+    row.text(&line.chain.join(" "));
+    row.text(line.ech.unwrap_or_default());
     row.text(&line.alpn.join(" "));
+    row.text(line.ja4.as_deref().unwrap_or_default());
     row.number(line.outbound_packets);
     row.number(line.outbound_bytes);
     row.number(line.reply_packets);

@@ -80,7 +80,7 @@ impl Eve {
             line.destination_port,
             line.rule.clone(),
             line.name.clone(),
-            line.ech,
+            line.hides_name(),
         );
         if let Some(reason) = self.reasons.get(&key) {
             return Some(Arc::clone(reason));
@@ -91,7 +91,7 @@ impl Eve {
         let mut residency = judging.residency(line)?;
         if residency.name.is_some() {
             residency.name_src = line.name_from.and_then(name_source);
-            residency.ech = Some(line.ech);
+            residency.ech = Some(line.hides_name());
         }
         let reason = Arc::new(residency);
         self.reasons.insert(key, Arc::clone(&reason));

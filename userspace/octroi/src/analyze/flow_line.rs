@@ -9,14 +9,14 @@ use octroi_events::{FlowStage, Severity};
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::community_id_of;
 use octroi_inspect::flow::Flow;
-use octroi_inspect::name::{AppProtocol, Ech, NameSource};
+use octroi_inspect::name::{Ech, NameSource};
 use octroi_inspect::packet::protocol;
 use octroi_inspect::survey::{Name, Naming};
-use octroi_policy::{Opaque, Verdict};
+use octroi_policy::{EchSeen, Opaque, Verdict};
 use serde::Serialize;
 
 use super::desk::Desk;
-use super::judged::{Answer, Ends, control, hosting};
+use super::judged::{Answer, Ends, control, ech_seen, hosting, naming, speaks};
 use super::outlet::Place;
 use super::report::{severity, timestamp};
 use crate::judge::{Named, Question};
@@ -44,10 +44,18 @@ pub(crate) struct FlowLine {
     pub(crate) name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) name_source: Option<&'static str>,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) ech: bool,
+    /// What the name rests on, or that there is none.
+    pub(crate) naming: &'static str,
+    /// Aliases through which the DNS answer led.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) chain: Vec<String>,
+    /// What is known of an encrypted hello.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ech: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) alpn: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ja4: Option<String>,
     pub(crate) outbound_packets: u64,
     pub(crate) outbound_bytes: u64,
     pub(crate) reply_packets: u64,
@@ -72,6 +80,10 @@ pub(crate) struct FlowLine {
     pub(crate) shadow: Option<(String, &'static str)>,
     #[serde(skip)]
     pub(crate) name_from: Option<NameSource>,
+    #[serde(skip)]
+    naming_kind: octroi_policy::Naming,
+    #[serde(skip)]
+    ech_kind: EchSeen,
     #[serde(skip)]
     pub(super) profile: Arc<Profile>,
     #[serde(skip)]
@@ -115,12 +127,15 @@ impl FlowLine {
             destination_port: ends.destination_port,
             protocol: flow.key.protocol,
             from_outside: ends.from_outside,
-            app_protocol: flow.data.protocol.map(AppProtocol::name),
+            app_protocol: speaks(&flow.data),
             name: name.map(|name| name.name.clone()),
             name_source: name.map(|name| name.source.name()),
             name_from: name.map(|name| name.source),
-            ech: name.is_some_and(|name| matches!(name.ech, Ech::Possible | Ech::Real)),
+            naming: naming(&flow.data).name(),
+            chain: name.map(|name| name.chain.clone()).unwrap_or_default(),
+            ech: (flow.data.ech != Ech::None).then(|| flow.data.ech.name()),
             alpn: name.map(|name| name.alpn.clone()).unwrap_or_default(),
+            ja4: flow.data.ja4.as_deref().map(str::to_owned),
             outbound_packets: outbound.0,
             outbound_bytes: outbound.1,
             reply_packets: reply.0,
@@ -138,6 +153,8 @@ impl FlowLine {
             shadow: decision
                 .shadow
                 .map(|(rule, verdict)| (policy.rule_name(rule).to_owned(), verdict.name())),
+            naming_kind: naming(&flow.data),
+            ech_kind: ech_seen(flow.data.ech),
             class: ResidencyClass::of(profile, &desk.judge.regions_on(desk.at)),
             profile: Arc::clone(&answer.profile),
             place: Place::of(&flow.data),
@@ -162,6 +179,11 @@ impl FlowLine {
             Some(name) if !self.from_outside => name.clone(),
             _ => self.destination.to_string(),
         }
+    }
+
+    /// Whether the name may stand for another one.
+    pub(super) fn hides_name(&self) -> bool {
+        matches!(self.ech_kind, EchSeen::Possible | EchSeen::Real)
     }
 
     /// Whether a SOC should see it.
@@ -214,7 +236,17 @@ impl FlowLine {
             destination: self.destination,
             protocol: self.protocol,
             port: self.destination_port,
-            named: Named::asked(self.name.as_deref().filter(|_| !self.from_outside)),
+            named: if self.from_outside {
+                Named::default()
+            } else {
+                Named {
+                    name: self.name.as_deref(),
+                    naming: self.naming_kind,
+                    speaks: self.app_protocol,
+                    ech: self.ech_kind,
+                    chain: &self.chain,
+                }
+            },
             opaque: self.opaque_kind,
             at: desk.at,
         }

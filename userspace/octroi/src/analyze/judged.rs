@@ -9,10 +9,10 @@ use octroi_api::filter::Filter;
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
 use octroi_inspect::flow::{self, Flow};
-use octroi_inspect::name::NameEvent;
+use octroi_inspect::name::{AppProtocol, Ech, Evidence, NameEvent};
 use octroi_inspect::packet::Unparsed;
 use octroi_inspect::survey::Naming;
-use octroi_policy::{Decision, Opaque, Verdict};
+use octroi_policy::{Decision, EchSeen, Opaque, Verdict};
 
 use super::desk::{Desk, Opening};
 use super::flow_line::FlowLine;
@@ -111,13 +111,17 @@ impl Judging {
         let ready = Ready::of(&mut self.ready, &self.opening, self.rows)?;
         let desk = &ready.desk;
         let ends = ends(flow, desk);
-        let name = flow.data.name.as_ref().filter(|_| !ends.from_outside);
+        let named = if ends.from_outside {
+            Named::default()
+        } else {
+            named(&flow.data)
+        };
         let question = Question {
             zone: ends.zone,
             destination: ends.destination,
             protocol: flow.key.protocol,
             port: ends.destination_port,
-            named: Named::asked(name.map(|name| &*name.name)),
+            named,
             opaque: flow.opaque,
             at: desk.at,
         };
@@ -261,7 +265,7 @@ struct OwnNamed {
     name: Option<Box<str>>,
     naming: octroi_policy::Naming,
     speaks: Option<Box<str>>,
-    ech: octroi_policy::EchSeen,
+    ech: EchSeen,
     chain: Box<[String]>,
 }
 
@@ -311,6 +315,45 @@ fn ends(flow: &Flow<Naming>, desk: &Desk) -> Ends {
         source_port: flow.key.inside_port,
         destination_port: flow.key.outside_port,
         from_outside: false,
+    }
+}
+
+/// What the judge may know of a flow's name.
+fn named(data: &Naming) -> Named<'_> {
+    let name = data.name.as_deref();
+    Named {
+        name: name.map(|name| &*name.name),
+        naming: naming(data),
+        speaks: speaks(data),
+        ech: ech_seen(data.ech),
+        chain: name.map_or(&[], |name| &name.chain),
+    }
+}
+
+/// What a flow's name rests on.
+pub(super) fn naming(data: &Naming) -> octroi_policy::Naming {
+    match data.name.as_deref().map(|name| name.evidence) {
+        Some(Evidence::Dns) => octroi_policy::Naming::Dns,
+        Some(Evidence::Confirmed) => octroi_policy::Naming::Confirmed,
+        Some(Evidence::Unasked) => octroi_policy::Naming::Unasked,
+        Some(Evidence::Contradicted) => octroi_policy::Naming::Contradicted,
+        None if data.nameless => octroi_policy::Naming::Nameless,
+        None => octroi_policy::Naming::Pending,
+    }
+}
+
+/// What a flow was seen to speak.
+pub(super) fn speaks(data: &Naming) -> Option<&'static str> {
+    data.protocol.map(AppProtocol::name)
+}
+
+/// An encrypted hello in the policy's words.
+pub(super) const fn ech_seen(ech: Ech) -> EchSeen {
+    match ech {
+        Ech::None => EchSeen::None,
+        Ech::Grease => EchSeen::Grease,
+        Ech::Possible => EchSeen::Possible,
+        Ech::Real => EchSeen::Real,
     }
 }
 
