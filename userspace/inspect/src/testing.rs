@@ -109,7 +109,11 @@ pub(crate) fn hello_message(
         extensions.extend(extension(16, &with_length(&list)));
     }
     if ech {
-        extensions.extend(extension(0xfe0d, &[0; 32]));
+        // Outer, HKDF-SHA256, AES-128-GCM, configuration 7.
+        let mut outer = vec![0, 0, 1, 0, 1, 7];
+        outer.extend(with_length(&[3; 32]));
+        outer.extend(with_length(&[4; 200]));
+        extensions.extend(extension(0xfe0d, &outer));
     }
     let mut body = vec![3, 3];
     body.extend_from_slice(&[7; 32]);
@@ -153,6 +157,22 @@ pub(crate) fn dns_name(name: &str) -> Vec<u8> {
     out
 }
 
+/// An `ECHConfigList` of identifiers and public names.
+pub(crate) fn ech_config_list(configs: &[(u8, &str)]) -> Vec<u8> {
+    let mut list = Vec::new();
+    for (id, name) in configs {
+        let mut contents = vec![*id, 0, 0x20];
+        contents.extend(with_length(&[5; 32]));
+        contents.extend(with_length(&[0, 1, 0, 1]));
+        contents.extend([64, u8::try_from(name.len()).unwrap()]);
+        contents.extend_from_slice(name.as_bytes());
+        contents.extend([0, 0]);
+        list.extend([0xfe, 0x0d]);
+        list.extend(with_length(&contents));
+    }
+    with_length(&list)
+}
+
 /// A DNS message: one question, and records (owner, type, TTL, data).
 pub(crate) fn dns(
     id: u16,
@@ -176,4 +196,79 @@ pub(crate) fn dns(
         out.extend(with_length(data));
     }
     out
+}
+
+fn der(tag: u8, content: &[u8]) -> Vec<u8> {
+    let mut out = vec![tag];
+    match u8::try_from(content.len()) {
+        Ok(length) if length < 0x80 => out.push(length),
+        _ => {
+            out.push(0x82);
+            out.extend_from_slice(&u16::try_from(content.len()).unwrap().to_be_bytes());
+        }
+    }
+    out.extend_from_slice(content);
+    out
+}
+
+/// A certificate with DNS names; its keys and signature are no keys and no signature.
+pub(crate) fn certificate(names: &[&str]) -> Vec<u8> {
+    let list: Vec<u8> = names
+        .iter()
+        .flat_map(|name| der(0x82, name.as_bytes()))
+        .collect();
+    let extension = |kind: u8, value: &[u8]| {
+        let parts = [der(6, &[0x55, 0x1d, kind]), der(1, &[0xff]), der(4, value)];
+        der(0x30, &parts.concat())
+    };
+    let mut extensions = extension(0x0f, &[3, 2, 5, 0xa0]);
+    if !names.is_empty() {
+        extensions.extend(extension(0x11, &der(0x30, &list)));
+    }
+    let parts = [
+        der(0xa0, &der(2, &[2])),
+        der(2, &[1, 2, 3]),
+        der(0x30, &der(6, &[0x2a, 3])),
+        der(0x30, &[]),
+        der(
+            0x30,
+            &[der(0x17, b"250101000000Z"), der(0x17, b"350101000000Z")].concat(),
+        ),
+        der(0x30, &[]),
+        der(0x30, &der(3, &[0; 80])),
+        der(0xa3, &der(0x30, &extensions)),
+    ];
+    let signed = der(0x30, &parts.concat());
+    der(
+        0x30,
+        &[signed, der(0x30, &der(6, &[0x2a, 3])), der(3, &[0; 72])].concat(),
+    )
+}
+
+/// A server's first handshake messages: hello, certificate and done, or a hello of TLS 1.3.
+pub(crate) fn server_messages(certificate: &[u8], tls_1_3: bool) -> Vec<u8> {
+    let message = |kind: u8, body: &[u8]| {
+        let mut out = vec![kind];
+        out.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes()[1..]);
+        out.extend_from_slice(body);
+        out
+    };
+    let behind_u24 = |bytes: &[u8]| {
+        let mut out = u32::try_from(bytes.len()).unwrap().to_be_bytes()[1..].to_vec();
+        out.extend_from_slice(bytes);
+        out
+    };
+    let mut hello = vec![3, 3];
+    hello.extend([6; 32]);
+    hello.extend([0, 0x13, 1, 0]);
+    if tls_1_3 {
+        hello.extend(with_length(&extension(43, &[3, 4])));
+        return message(2, &hello);
+    }
+    [
+        message(2, &hello),
+        message(11, &behind_u24(&behind_u24(certificate))),
+        message(14, &[]),
+    ]
+    .concat()
 }

@@ -12,6 +12,11 @@ pub const MIN_TTL_NS: u64 = 60 * 1_000_000_000;
 /// And at most this long, whatever the answer says.
 pub const MAX_TTL_NS: u64 = 3_600 * 1_000_000_000;
 
+/// How long an answer is believed.
+pub(super) fn lifetime_ns(ttl_seconds: u32) -> u64 {
+    (u64::from(ttl_seconds) * 1_000_000_000).clamp(MIN_TTL_NS, MAX_TTL_NS)
+}
+
 /// Names kept of one address for one client.
 const NAMES_PER_ADDRESS: usize = 16;
 
@@ -64,8 +69,7 @@ impl Bindings {
         ttl_seconds: u32,
         now_ns: u64,
     ) {
-        let ttl_ns = (u64::from(ttl_seconds) * 1_000_000_000).clamp(MIN_TTL_NS, MAX_TTL_NS);
-        let until_ns = now_ns.saturating_add(ttl_ns);
+        let until_ns = now_ns.saturating_add(lifetime_ns(ttl_seconds));
         let pair = (mapped(client), mapped(address));
         if !self.names.contains_key(&pair) {
             if self.order.len() >= self.limit

@@ -1,6 +1,10 @@
 //! DNS messages (RFC 1035): questions, and the answers that bind a name to addresses.
+//!
+//! Extensions (EDNS, RFC 6891) stand behind the answers and change nothing here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::svcb::{self, ServiceRecord};
 
 pub(super) const HEADER_BYTES: usize = 12;
 /// Longest name on the wire (RFC 1035 section 2.3.4).
@@ -14,6 +18,9 @@ pub const MAX_CHAIN: usize = 16;
 const TYPE_A: u16 = 1;
 const TYPE_CNAME: u16 = 5;
 const TYPE_AAAA: u16 = 28;
+const TYPE_SVCB: u16 = 64;
+/// A question of it is about the keys of encrypted hellos too.
+pub(super) const TYPE_HTTPS: u16 = 65;
 const CLASS_INTERNET: u16 = 1;
 
 /// A message, as far as naming needs it.
@@ -63,7 +70,9 @@ pub enum RecordData {
     Address(IpAddr),
     /// The name is an alias of this one.
     Alias(Option<String>),
-    /// Another type.
+    /// Where a service is provided, and how (HTTPS, SVCB).
+    Service(Box<ServiceRecord>),
+    /// Another type, or malformed.
     Other,
 }
 
@@ -127,7 +136,7 @@ impl Message {
     /// The addresses answered for the name asked, and the aliases that led there. A chain of
     /// aliases that loops or is longer than [`MAX_CHAIN`] leads nowhere.
     #[must_use]
-    pub fn resolution(&self) -> Resolution {
+    pub fn resolution(&self) -> Resolution<'_> {
         let mut found = Resolution::default();
         let Some(asked) = self.questions.first().and_then(|asked| asked.name.as_ref()) else {
             return found;
@@ -143,15 +152,17 @@ impl Message {
             found.chain.push(target.clone());
             owner = target;
         }
-        found.addresses = self
-            .answers
-            .iter()
-            .filter(|record| record.name.as_ref() == Some(owner))
-            .filter_map(|record| match record.data {
-                RecordData::Address(address) => Some((address, ttl.min(record.ttl_seconds))),
-                _ => None,
-            })
-            .collect();
+        for record in &self.answers {
+            if record.name.as_ref() != Some(owner) {
+                continue;
+            }
+            let ttl = ttl.min(record.ttl_seconds);
+            match &record.data {
+                RecordData::Address(address) => found.addresses.push((*address, ttl)),
+                RecordData::Service(service) => found.services.push((service, ttl)),
+                RecordData::Alias(_) | RecordData::Other => {}
+            }
+        }
         found
     }
 
@@ -167,11 +178,13 @@ impl Message {
 
 /// Where an answer leads.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Resolution {
+pub struct Resolution<'a> {
     /// Targets of the aliases (CNAME), in order, beginning with that of the name asked.
     pub chain: Vec<String>,
     /// The addresses, each with the least TTL of its chain in seconds.
     pub addresses: Vec<(IpAddr, u32)>,
+    /// The services, likewise.
+    pub services: Vec<(&'a ServiceRecord, u32)>,
 }
 
 fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {
@@ -195,6 +208,10 @@ fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {
             Err(_) => RecordData::Other,
         },
         TYPE_CNAME => RecordData::Alias(name(bytes, &mut inner)?),
+        TYPE_SVCB | TYPE_HTTPS => match svcb::read(bytes, inner, *at) {
+            Some(service) => RecordData::Service(Box::new(service)),
+            None => RecordData::Other,
+        },
         _ => RecordData::Other,
     };
     Ok(Record {

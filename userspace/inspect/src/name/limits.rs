@@ -11,6 +11,8 @@ pub struct NamerLimits {
     pub total_bytes: usize,
     /// Addresses bound to a name, one for each (client, address).
     pub bindings: usize,
+    /// Names of which a client was told who provides them and with which keys (HTTPS records).
+    pub services: usize,
     /// DNS queries waiting for their answer.
     pub queries: usize,
     /// Answers are believed only when their query was seen.
@@ -26,6 +28,7 @@ impl Default for NamerLimits {
             stream_bytes: 65_536,
             total_bytes: 32 << 20,
             bindings: 131_072,
+            services: 32_768,
             queries: 16_384,
             answers_need_queries: true,
             idle_ns: 120 * 1_000_000_000,
@@ -85,6 +88,12 @@ pub struct NamerStats {
     pub flows_evicted: u64,
     /// Bindings forgotten to make room.
     pub bindings_evicted: u64,
+    /// Service records forgotten to make room.
+    pub services_evicted: u64,
+    /// Certificates read of servers whose client said no name.
+    pub certificates: u64,
+    /// Of these, the ones that gave no name that is sure.
+    pub certificates_without_name: u64,
     /// Flows remembered now.
     pub flows: u64,
     /// Bindings held now.

@@ -18,6 +18,8 @@ pub(super) enum Kind {
     Tls,
     Http,
     Dns,
+    /// A server's handshake, up to its certificate.
+    Server,
     /// Lines before a handshake.
     Talk(AppProtocol),
 }
@@ -93,6 +95,8 @@ pub(super) struct Memo {
     pub(super) is_settled: bool,
     /// What is spoken, as far as it is known.
     pub(super) speaks: AppProtocol,
+    /// The client's hello had no name: the server's certificate may tell one.
+    pub(super) wants_certificate: bool,
     /// TCP: sequence number of the client's first byte, when its SYN was seen.
     pub(super) first_byte: Option<u32>,
     /// TCP: replies, outbound.

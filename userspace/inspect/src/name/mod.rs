@@ -8,11 +8,13 @@
 
 mod assembler;
 mod binding;
+mod certificate;
 mod dns;
 mod dtls;
 mod event;
 mod hostname;
 mod http;
+mod ja4;
 mod limits;
 mod memo;
 mod namer;
@@ -20,7 +22,9 @@ mod protocol;
 mod quic;
 mod recent;
 mod refusal;
+mod service;
 mod start;
+mod svcb;
 mod talk;
 mod tls;
 
@@ -33,7 +37,8 @@ pub use limits::{NamerLimits, NamerStats};
 pub use namer::Namer;
 pub use protocol::AppProtocol;
 pub use refusal::refusal;
-pub use tls::{ClientHello, Progress, client_hello};
+pub use svcb::{EchConfig, ServiceRecord};
+pub use tls::{ClientHello, EncryptedHello, Progress, client_hello};
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 mod answers;
 mod heard;
+mod hidden;
 
 use std::net::IpAddr;
 

@@ -4,6 +4,7 @@ use std::hash::BuildHasher as _;
 
 use super::Namer;
 use crate::flow;
+use crate::name::dns::TYPE_HTTPS;
 use crate::name::memo::{Memo, Side, Stream};
 use crate::name::namer::tell::event;
 use crate::name::{AppProtocol, Heard, Message, NameEvent, NameSource, Sample, is_hostname};
@@ -69,16 +70,23 @@ impl Namer {
         } else {
             flow::inside(&sample.key)
         };
+        let now_ns = sample.time_ns;
         let found = message.resolution();
         for (address, ttl_seconds) in found.addresses {
-            self.bindings.bind(
-                client,
-                address,
-                name,
-                &found.chain,
-                ttl_seconds,
-                sample.time_ns,
-            );
+            self.bindings
+                .bind(client, address, name, &found.chain, ttl_seconds, now_ns);
+        }
+        for (service, ttl_seconds) in &found.services {
+            let mut chain = found.chain.clone();
+            chain.extend(service.target.clone());
+            for address in &service.hints {
+                self.bindings
+                    .bind(client, *address, name, &chain, *ttl_seconds, now_ns);
+            }
+        }
+        // No record at all, or one without keys, says that there are none.
+        if asked.kind == TYPE_HTTPS && !message.is_cut_short {
+            self.services.learn(client, name, &found.services, now_ns);
         }
         true
     }

@@ -13,6 +13,7 @@ use self::tell::Told;
 use super::memo::{Memo, Memos};
 use super::quic::{self, Connection};
 use super::recent::Recent;
+use super::service::Services;
 use super::{
     AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample, dtls,
 };
@@ -33,6 +34,7 @@ pub struct Namer {
     now_ns: u64,
     memos: Memos,
     bindings: Bindings,
+    services: Services,
     queries: Recent<Query>,
     /// Flows of DNS over UDP that were told to be nameless.
     dns_told: Recent<(FlowKey, u64)>,
@@ -49,6 +51,7 @@ impl Namer {
             now_ns: 0,
             memos: Memos::new(limits.flows),
             bindings: Bindings::new(limits.bindings),
+            services: Services::new(limits.services),
             queries: Recent::new(limits.queries),
             dns_told: Recent::new(limits.queries),
             hasher: RandomState::default(),
@@ -93,6 +96,7 @@ impl Namer {
         self.memos
             .expire(self.now_ns.saturating_sub(self.limits.idle_ns));
         self.bindings.expire(self.now_ns);
+        self.services.expire(self.now_ns);
     }
 
     /// Counters, and what is held now.
@@ -102,6 +106,7 @@ impl Namer {
             incomplete: self.memos.incomplete,
             flows_evicted: self.memos.evicted,
             bindings_evicted: self.bindings.evicted(),
+            services_evicted: self.services.evicted,
             flows: self.memos.len() as u64,
             bindings: self.bindings.len() as u64,
             held_bytes: self.memos.held as u64,
@@ -135,6 +140,11 @@ impl Namer {
     pub fn binding_for(&self, key: &FlowKey) -> Option<&Binding> {
         self.bindings
             .only(flow::inside(key), flow::outside(key), self.now_ns)
+    }
+
+    #[cfg(test)]
+    pub(super) fn bindings_for_tests(&mut self) -> &mut Bindings {
+        &mut self.bindings
     }
 
     /// Notes where a client's stream begins.

@@ -4,6 +4,7 @@ use super::{Namer, PORT_DNS, State, Told};
 use crate::name::memo::{Kind, Memo, Side, Stream};
 use crate::name::start::{self, Start};
 use crate::name::talk::{self, Words};
+use crate::name::tls::server::{self, Shown};
 use crate::name::tls::{self, ClientHello, Progress};
 use crate::name::{AppProtocol, Head, NameEvent, NameSource, Sample, http};
 use crate::packet::tcp_flag;
@@ -27,6 +28,12 @@ impl Namer {
         let side = std::mem::take(&mut memo.sides[usize::from(sample.outbound)]);
         let side = match side {
             Side::Done => Side::Done,
+            Side::Fresh | Side::Waiting(_) | Side::Middle
+                if !sample.outbound && memo.wants_certificate && server::begins(sample.payload) =>
+            {
+                let stream = Box::new(Stream::new(Kind::Server, sample.sequence));
+                self.go_on(stream, sample, memo, out)
+            }
             Side::Reading(stream)
                 if stream.kind == Kind::Start && is_before(sample.sequence, stream.start) =>
             {
@@ -169,6 +176,16 @@ impl Namer {
                     Side::Middle
                 }
             },
+            Kind::Server => {
+                let shown = server::certificate(stream.bytes.data());
+                match shown {
+                    Shown::More if !sample.cut => return Side::Reading(stream),
+                    Shown::Leaf(der) => self.certificate(sample, memo, &der, out),
+                    Shown::More | Shown::Nothing => {}
+                }
+                memo.wants_certificate = false;
+                Side::Done
+            }
             Kind::Http => self.request(stream, sample, memo, out),
             Kind::Dns => self.dns_stream(stream, sample, memo, out),
             Kind::Talk(protocol) => self.talk(stream, protocol, sample, memo, out),

@@ -6,7 +6,13 @@ use super::Namer;
 use crate::flow;
 use crate::name::memo::Memo;
 use crate::name::tls::ClientHello;
-use crate::name::{AppProtocol, Binding, Ech, Evidence, NameEvent, NameSource, Sample};
+use crate::name::{
+    AppProtocol, Binding, Ech, Evidence, NameEvent, NameSource, Sample, certificate, hostname,
+    is_hostname,
+};
+
+/// DNS over TLS (RFC 7858).
+const PORT_DOT: u16 = 853;
 
 /// What an event will say.
 pub(super) struct Told {
@@ -26,14 +32,15 @@ impl Namer {
         out: &mut Vec<NameEvent>,
     ) {
         self.stats.hellos += 1;
-        self.stats.hellos_with_ech += u64::from(hello.ech);
+        self.stats.hellos_with_ech += u64::from(hello.ech.is_some());
         self.stats.invalid_names += u64::from(hello.name_is_invalid);
         // A conversation that asked for TLS is still what is spoken.
         if memo.speaks == AppProtocol::Unknown {
-            memo.speaks = protocol;
+            memo.speaks = inside(sample, protocol, &hello);
         }
         let Some(name) = hello.name.take() else {
             self.stats.hellos_without_name += 1;
+            memo.wants_certificate = protocol == AppProtocol::Tls && !hello.name_is_invalid;
             return;
         };
         let source = if protocol == AppProtocol::Quic {
@@ -63,17 +70,23 @@ impl Namer {
         if memo.told.replace(hash) == Some(hash) {
             return;
         }
-        let (evidence, chain) = self.evidence(sample, &told.name);
+        let (mut evidence, chain) = self.evidence(sample, &told.name);
+        if told.source == NameSource::Certificate && evidence == Evidence::Confirmed {
+            // The client did not say it.
+            evidence = Evidence::Dns;
+        }
+        let client = flow::inside(&sample.key);
+        let ech = told.hello.ech.map_or(Ech::None, |hello| {
+            self.services
+                .classify(client, &told.name, &hello, self.now_ns)
+        });
         out.push(NameEvent {
             name: told.name,
             source: told.source,
             protocol: told.protocol,
             alpn: told.hello.alpn,
-            ech: if told.hello.ech {
-                Ech::Possible
-            } else {
-                Ech::None
-            },
+            ech,
+            ja4: told.hello.ja4,
             chain,
             evidence,
             ..event(sample)
@@ -115,6 +128,30 @@ impl Namer {
         self.tell_nameless(sample, memo.speaks, out);
     }
 
+    /// A server showed its certificate to a client that said no name. Its only name is told; of
+    /// several, only the one that DNS gave this address.
+    pub(super) fn certificate(
+        &mut self,
+        sample: &Sample<'_>,
+        memo: &mut Memo,
+        der: &[u8],
+        out: &mut Vec<NameEvent>,
+    ) {
+        self.stats.certificates += 1;
+        let name = self.name_shown(sample, &certificate::names(der));
+        let Some(name) = name.filter(|name| is_hostname(name)) else {
+            self.stats.certificates_without_name += 1;
+            return;
+        };
+        let told = Told {
+            name,
+            source: NameSource::Certificate,
+            protocol: memo.speaks,
+            hello: ClientHello::default(),
+        };
+        self.tell(sample, memo, told, out);
+    }
+
     pub(super) fn tell_nameless(
         &mut self,
         sample: &Sample<'_>,
@@ -135,16 +172,45 @@ impl Namer {
         });
     }
 
+    /// The name that a certificate's names give, when it is sure.
+    fn name_shown(&self, sample: &Sample<'_>, names: &[String]) -> Option<String> {
+        let is_shown = |host: &&str| {
+            names
+                .iter()
+                .any(|pattern| certificate::covers(pattern, host))
+        };
+        let mut bound = self
+            .bound(sample)
+            .map(|binding| &*binding.name)
+            .filter(is_shown);
+        match (names, bound.next(), bound.next()) {
+            (_, Some(host), None) => Some(host.to_owned()),
+            ([only], ..) => hostname(only.as_bytes()),
+            _ => None,
+        }
+    }
+
     /// What the answers this client got say of a name that it said, and the aliases behind it.
     fn evidence(&self, sample: &Sample<'_>, name: &str) -> (Evidence, Vec<String>) {
+        let (client, server) = (flow::inside(&sample.key), flow::outside(&sample.key));
         let mut asked = false;
         for binding in self.bound(sample) {
             asked = true;
-            if &*binding.name == name || binding.chain.iter().any(|alias| &**alias == name) {
+            let bound = &*binding.name;
+            // The name shown in front of an encrypted hello for the name that was asked.
+            if bound == name
+                || binding.chain.iter().any(|alias| &**alias == name)
+                || self.services.is_shown(client, bound, name, self.now_ns)
+            {
                 return (Evidence::Confirmed, chain(binding));
             }
+            // The host that an HTTPS record named as provider of the name.
+            if self.services.is_target(client, name, bound, self.now_ns) {
+                let mut aliases = vec![bound.to_owned()];
+                aliases.extend(chain(binding));
+                return (Evidence::Confirmed, aliases);
+            }
         }
-        let (client, server) = (flow::inside(&sample.key), flow::outside(&sample.key));
         // A name that was forgotten to make room may have been this one.
         let is_known = asked && !self.bindings.may_have_more(client, server, self.now_ns);
         let evidence = if is_known {
@@ -161,6 +227,18 @@ impl Namer {
             flow::outside(&sample.key),
             self.now_ns,
         )
+    }
+}
+
+/// What is spoken inside TLS or QUIC, where port or ALPN say so.
+fn inside(sample: &Sample<'_>, protocol: AppProtocol, hello: &ClientHello) -> AppProtocol {
+    let offers = |name: &str| hello.alpn.iter().any(|offered| offered == name);
+    match protocol {
+        AppProtocol::Tls if sample.key.outside_port == PORT_DOT || offers("dot") => {
+            AppProtocol::Dot
+        }
+        AppProtocol::Quic if offers("doq") => AppProtocol::Doq,
+        protocol => protocol,
     }
 }
 

@@ -11,6 +11,7 @@ mod keys;
 mod version;
 
 use super::assembler::Assembler;
+use super::ja4::Transport;
 use super::tls::{self, ClientHello, Progress};
 use header::{Initial, Packet};
 use keys::Keys;
@@ -133,7 +134,7 @@ impl Connection {
         let progress = if stream.starts_with(b"CHLO") {
             google::hello(stream).map_or(Progress::More(ClientHello::default()), Progress::Whole)
         } else {
-            tls::handshake(stream)
+            tls::handshake(stream, Transport::Quic)
         };
         match progress {
             Progress::Whole(hello) => {

@@ -111,7 +111,8 @@ fn a_hello_in_one_packet() {
         };
         assert_eq!(hello.name.as_deref(), Some("www.example.org"));
         assert_eq!(hello.alpn, ["h3"]);
-        assert!(hello.ech);
+        assert_eq!(hello.ech.and_then(|ech| ech.config_id), Some(7));
+        assert!(hello.ja4.is_some_and(|ja4| ja4.starts_with("q12d0204h3_")));
         assert!(
             matches!(connection.read(&packet, 65_536), Read::Nothing),
             "told once"

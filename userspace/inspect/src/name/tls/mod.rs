@@ -1,6 +1,9 @@
-//! The TLS ClientHello (RFC 8446 section 4.1.2): server name, ALPN, encrypted hello.
+//! The TLS ClientHello (RFC 8446 section 4.1.2): server name, ALPN, encrypted hello, fingerprint.
+
+pub(super) mod server;
 
 use super::hostname::hostname;
+use super::ja4::{Traits, Transport, is_grease};
 
 const RECORD_HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
@@ -14,7 +17,9 @@ pub(super) const MAX_HELLO: usize = 60_000;
 const MAX_ALPN: usize = 16;
 
 const EXTENSION_SERVER_NAME: u16 = 0;
+const EXTENSION_SIGNATURES: u16 = 13;
 const EXTENSION_ALPN: u16 = 16;
+const EXTENSION_VERSIONS: u16 = 43;
 /// Encrypted hello (RFC 9849), and the encrypted server name it grew from.
 const EXTENSION_ECH: u16 = 0xfe0d;
 const EXTENSION_ESNI: u16 = 0xffce;
@@ -29,7 +34,20 @@ pub struct ClientHello {
     /// Application protocols offered.
     pub alpn: Vec<String>,
     /// An encrypted hello, or a placeholder that looks like one.
-    pub ech: bool,
+    pub ech: Option<EncryptedHello>,
+    /// JA4 fingerprint, when the hello was read whole.
+    pub ja4: Option<Box<str>>,
+}
+
+/// What an encrypted hello shows of itself (RFC 9849 section 5).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EncryptedHello {
+    /// Key derivation function (HPKE, RFC 9180).
+    pub kdf: u16,
+    /// Cipher (HPKE).
+    pub aead: u16,
+    /// The configuration it was made for; `None`: not of the form that is in use.
+    pub config_id: Option<u8>,
 }
 
 /// How far a hello was read.
@@ -58,7 +76,7 @@ pub fn client_hello(stream: &[u8]) -> Progress {
             {
                 return several_records(stream);
             }
-            handshake(&rest[..rest.len().min(length)])
+            handshake(&rest[..rest.len().min(length)], Transport::Tcp)
         }
         [RECORD_HANDSHAKE]
         | [RECORD_HANDSHAKE, 3]
@@ -92,11 +110,11 @@ fn several_records(mut stream: &[u8]) -> Progress {
         }
         stream = &body[there..];
     }
-    handshake(&message)
+    handshake(&message, Transport::Tcp)
 }
 
 /// Reads a hello from the start of a handshake stream (a TLS record's content, QUIC's CRYPTO).
-pub(super) fn handshake(message: &[u8]) -> Progress {
+pub(super) fn handshake(message: &[u8], transport: Transport) -> Progress {
     match message.first() {
         None => return Progress::More(ClientHello::default()),
         Some(&CLIENT_HELLO) => {}
@@ -111,10 +129,14 @@ pub(super) fn handshake(message: &[u8]) -> Progress {
     }
     let whole = message.len() >= length;
     let mut hello = ClientHello::default();
+    let mut traits = Traits::default();
     let body = &message[HANDSHAKE_HEADER..message.len().min(length)];
-    match (read_body(body, &mut hello), whole) {
+    match (read_body(body, &mut hello, &mut traits, transport), whole) {
         (Ok(()) | Err(Stop::CutShort), false) => Progress::More(hello),
-        (Ok(()), true) => Progress::Whole(hello),
+        (Ok(()), true) => {
+            hello.ja4 = Some(traits.ja4(transport));
+            Progress::Whole(hello)
+        }
         (Err(_), _) => Progress::Not,
     }
 }
@@ -144,23 +166,30 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Reads the body of a hello of DTLS.
 pub(super) fn read_body_of_dtls(body: &[u8]) -> Option<ClientHello> {
     let mut hello = ClientHello::default();
-    let mut reader = Reader(body);
-    let read = read_head(&mut reader, true).and_then(|()| read_extensions(&mut reader, &mut hello));
-    read.is_ok().then_some(hello)
+    let mut traits = Traits::default();
+    read_body(body, &mut hello, &mut traits, Transport::Dtls).ok()?;
+    hello.ja4 = Some(traits.ja4(Transport::Dtls));
+    Some(hello)
 }
 
-fn read_body(body: &[u8], hello: &mut ClientHello) -> Result<(), Stop> {
+fn read_body(
+    body: &[u8],
+    hello: &mut ClientHello,
+    traits: &mut Traits,
+    transport: Transport,
+) -> Result<(), Stop> {
     let mut reader = Reader(body);
-    read_head(&mut reader, false)?;
-    read_extensions(&mut reader, hello)
+    read_head(&mut reader, traits, transport == Transport::Dtls)?;
+    read_extensions(&mut reader, hello, traits)
 }
 
 /// All before the extensions. DTLS has a cookie behind the session identifier.
-fn read_head(reader: &mut Reader<'_>, dtls: bool) -> Result<(), Stop> {
-    let version = reader.u16()?;
-    if version >> 8 != if dtls { 0xfe } else { 3 } {
+fn read_head(reader: &mut Reader<'_>, traits: &mut Traits, dtls: bool) -> Result<(), Stop> {
+    traits.legacy_version = reader.u16()?;
+    if traits.legacy_version >> 8 != if dtls { 0xfe } else { 3 } {
         return Err(Stop::Malformed);
     }
     reader.take(32)?;
@@ -177,7 +206,7 @@ fn read_head(reader: &mut Reader<'_>, dtls: bool) -> Result<(), Stop> {
     if suites < 2 || !suites.is_multiple_of(2) {
         return Err(Stop::Malformed);
     }
-    reader.take(suites)?;
+    traits.ciphers = words(reader.take(suites)?);
     let compression = reader.u8()?;
     if compression == 0 {
         return Err(Stop::Malformed);
@@ -186,7 +215,18 @@ fn read_head(reader: &mut Reader<'_>, dtls: bool) -> Result<(), Stop> {
     Ok(())
 }
 
-fn read_extensions(reader: &mut Reader<'_>, hello: &mut ClientHello) -> Result<(), Stop> {
+/// A list of 16-bit values, reserved ones left out.
+fn words(bytes: &[u8]) -> Vec<u16> {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let words = pairs.iter().map(|pair| u16::from_be_bytes(*pair));
+    words.filter(|word| !is_grease(*word)).collect()
+}
+
+fn read_extensions(
+    reader: &mut Reader<'_>,
+    hello: &mut ClientHello,
+    traits: &mut Traits,
+) -> Result<(), Stop> {
     if reader.0.is_empty() {
         // TLS 1.2 and older may have no extensions at all.
         return Ok(());
@@ -198,10 +238,37 @@ fn read_extensions(reader: &mut Reader<'_>, hello: &mut ClientHello) -> Result<(
         let kind = extensions.u16()?;
         let length = usize::from(extensions.u16()?);
         let value = extensions.take(length)?;
+        if !is_grease(kind) {
+            traits.extensions.push(kind);
+        }
         match kind {
-            EXTENSION_SERVER_NAME => server_name(value, hello),
-            EXTENSION_ALPN => alpn(value, hello),
-            EXTENSION_ECH | EXTENSION_ESNI => hello.ech = true,
+            EXTENSION_SERVER_NAME => {
+                traits.has_server_name = true;
+                server_name(value, hello);
+            }
+            EXTENSION_SIGNATURES => traits.signatures = words(value.get(2..).unwrap_or(&[])),
+            EXTENSION_ALPN => {
+                if let [_, _, length, rest @ ..] = value
+                    && let Some(name) = rest.get(..usize::from(*length))
+                    && let (Some(first), Some(last)) = (name.first(), name.last())
+                {
+                    traits.protocol = Some((*first, *last));
+                }
+                alpn(value, hello);
+            }
+            EXTENSION_VERSIONS => {
+                let versions = words(value.get(1..).unwrap_or(&[])).into_iter();
+                // Later versions of DTLS have smaller numbers.
+                traits.version = if traits.legacy_version >> 8 == 0xfe {
+                    versions.min()
+                } else {
+                    versions.max()
+                };
+            }
+            EXTENSION_ECH => hello.ech = Some(encrypted_hello(value)),
+            EXTENSION_ESNI => {
+                hello.ech.get_or_insert_with(|| encrypted_hello(&[]));
+            }
             _ => {}
         }
     }
@@ -209,6 +276,22 @@ fn read_extensions(reader: &mut Reader<'_>, hello: &mut ClientHello) -> Result<(
         return Err(Stop::CutShort);
     }
     Ok(())
+}
+
+/// The extension in an outer hello: type 0, cipher suite, configuration.
+fn encrypted_hello(value: &[u8]) -> EncryptedHello {
+    match value {
+        [0, a, b, c, d, id, ..] => EncryptedHello {
+            kdf: u16::from_be_bytes([*a, *b]),
+            aead: u16::from_be_bytes([*c, *d]),
+            config_id: Some(*id),
+        },
+        _ => EncryptedHello {
+            kdf: 0,
+            aead: 0,
+            config_id: None,
+        },
+    }
 }
 
 /// RFC 6066 section 3: a list, of which only host names (type 0) are in use.
