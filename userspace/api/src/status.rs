@@ -51,6 +51,10 @@ pub struct StatusReport {
     pub queue_lost: Vec<Named>,
     /// The sinks.
     pub sinks: Vec<SinkStatus>,
+    /// What became of frames that were held until their flow was decided by name, since the start,
+    /// and what waits now. Empty from a daemon that holds none.
+    #[serde(default)]
+    pub holds: Vec<Named>,
     /// The verdict of all this.
     pub health: Health,
 }

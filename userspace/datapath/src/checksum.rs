@@ -57,7 +57,7 @@ pub(crate) fn finish(header: &HeldHeader, frame: &mut [u8]) {
 }
 
 /// Sum of the 16-bit words (RFC 1071).
-fn sum(bytes: &[u8]) -> u64 {
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
     let pairs = bytes.chunks(2);
     let words = pairs.map(|pair| match *pair {
         [high, low] => u64::from(u16::from_be_bytes([high, low])),
@@ -67,7 +67,8 @@ fn sum(bytes: &[u8]) -> u64 {
     words.sum()
 }
 
-fn fold(mut sum: u64) -> u16 {
+/// To 16 bits.
+pub(crate) fn fold(mut sum: u64) -> u16 {
     while sum > 0xffff {
         sum = (sum & 0xffff) + (sum >> 16);
     }

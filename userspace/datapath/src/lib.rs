@@ -10,6 +10,7 @@
 //! [`Datapath::load`] adopts them. Nothing here is undone by dropping a [`Datapath`]; only
 //! [`Datapath::detach`] opens the gate.
 
+mod answers;
 mod atlas;
 mod attach;
 mod bpffs;
@@ -45,6 +46,7 @@ mod tables;
 mod upgrade;
 mod wire;
 
+pub use answers::{Answers, answer};
 pub use attach::{AttachReport, Attachment, XdpMode};
 pub use counters::Counters;
 pub use detach::DetachReport;

@@ -63,13 +63,13 @@ impl Datapath {
     ///
     /// # Errors
     /// When the kernel refuses them.
-    pub fn prepare_releases(&mut self) -> Result<(), DatapathError> {
+    pub(crate) fn prepare_releases(&mut self) -> Result<(), DatapathError> {
         self.xdp(name::PROGRAM_RELEASE)?;
         Ok(())
     }
 
     /// Runs a held frame as if it had just arrived at its interface, in this thread's network
-    /// namespace. The programs must be ready ([`Datapath::prepare_releases`]).
+    /// namespace. A policy that is strict about names must be, or have been, in force.
     ///
     /// # Errors
     /// When the frame is longer than [`MAX_FRAME_BYTES`] or was cut, the interface is gone, or the

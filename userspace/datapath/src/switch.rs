@@ -47,6 +47,7 @@ impl Datapath {
     /// # Errors
     /// When the tables do not fit or a map cannot be written.
     pub fn apply_policy(&mut self, tables: &Tables) -> Result<Applied, DatapathError> {
+        self.prepare_for(tables)?;
         let started = Instant::now();
         let mut next = self.next()?;
         next.policy_half ^= 1;
@@ -83,6 +84,7 @@ impl Datapath {
         atlas: &KernelTables,
         policy: &Tables,
     ) -> Result<Applied, DatapathError> {
+        self.prepare_for(policy)?;
         let started = Instant::now();
         let mut next = self.next()?;
         next.atlas_half ^= 1;
@@ -91,6 +93,14 @@ impl Datapath {
         self.fill_atlas(next.atlas_half, atlas)?;
         self.fill_policy(next.policy_half, policy)?;
         self.flip(next, started)
+    }
+
+    /// Has the kernel check what a policy needs before it is in force.
+    fn prepare_for(&mut self, tables: &Tables) -> Result<(), DatapathError> {
+        if is_strict(tables) {
+            self.prepare_releases()?;
+        }
+        Ok(())
     }
 
     /// Tells the kernel whether a held frame can be let go on every inside interface

@@ -108,10 +108,17 @@ impl Counters {
         }
     }
 
-    /// All losses together.
+    /// All losses together, but for packets that were held: they are sent again, and a client can bring
+    /// them about at will.
     #[must_use]
     pub fn lost(&self) -> u64 {
-        self.losses.iter().map(|named| named.value).sum()
+        let mut told = 0;
+        for named in &self.losses {
+            if named.name != Loss::Hold.name() {
+                told += named.value;
+            }
+        }
+        told
     }
 }
 

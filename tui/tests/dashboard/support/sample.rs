@@ -147,6 +147,7 @@ pub(crate) fn status(flows: u64, lost: u64) -> api::StatusReport {
             rotations: 2,
             error: None,
         }],
+        holds: Vec::new(),
         health: api::Health {
             healthy: true,
             problems: Vec::new(),

@@ -227,7 +227,6 @@ impl Wire {
         datapath
             .apply_atlas_and_policy(&tables::atlas(), &tables::strict(true))
             .unwrap();
-        datapath.prepare_releases().unwrap();
         let report = pair.in_gate(|| datapath.attach(GATE, mode)).unwrap();
         assert_eq!(report.can_release(), mode == XdpMode::Native);
         datapath.set_releases(report.can_release()).unwrap();

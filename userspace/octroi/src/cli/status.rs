@@ -87,6 +87,15 @@ fn render(report: &StatusReport) -> String {
             report.flows, report.flows_capacity, report.alerts
         ),
     );
+    let holds: Vec<_> = report
+        .holds
+        .iter()
+        .filter(|hold| hold.value > 0)
+        .map(|hold| format!("{} {}", hold.name.replace('_', " "), hold.value))
+        .collect();
+    if !holds.is_empty() {
+        line("names", holds.join(", "));
+    }
     for sink in &report.sinks {
         let state = sink.error.clone().unwrap_or_else(|| "works".to_owned());
         line(

@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use octroi_abi::event::{FlowEvent, end, kind};
-use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
+use octroi_abi::flow::{AWAITS_NAME, ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
 use octroi_abi::rules::{MAX_RULES, RULE_DEFAULT, RULE_NONE, RULE_OPAQUE};
 use octroi_datapath::{Datapath, Rewritten, VerdictChange};
 use octroi_inspect::name::{AppProtocol, Ech, NameEvent, NameSource, Namer, NamerLimits, Sample};
@@ -10,6 +10,7 @@ use octroi_policy::{Decision, Opaque, Verdict};
 
 use super::clock::Clock;
 use super::gate::InForce;
+use super::handshake::Holds;
 use super::registry::{End, FlowName, LiveFlow, Registry, address, tcp_closed};
 use super::tell::Teller;
 use crate::config::{Config, FlowsConfig};
@@ -32,7 +33,9 @@ pub(super) struct Engine {
     pub(super) clock: Clock,
     /// Where the policy in force came from.
     pub(super) in_force: InForce,
-    namer: Namer,
+    /// Frames that wait for the decision of their flow.
+    pub(super) holds: Holds,
+    pub(super) namer: Namer,
     names_enforced: bool,
     limits: FlowsConfig,
 }
@@ -53,6 +56,7 @@ impl Engine {
             registry: Registry::default(),
             teller,
             clock: Clock::now(),
+            holds: Holds::default(),
             namer: Namer::new(NamerLimits::default()),
             names_enforced: config.names.enforce,
             limits: config.flows,
@@ -121,7 +125,7 @@ impl Engine {
         }
     }
 
-    fn on_name(&mut self, datapath: &Datapath, event: NameEvent) {
+    pub(super) fn on_name(&mut self, datapath: &Datapath, event: NameEvent) {
         if self.registry.get_mut(&event.key).is_none() {
             // The sample overtook the flow's own event.
             match datapath.flow(&event.key) {
@@ -175,7 +179,7 @@ impl Engine {
     }
 
     /// Makes sure that a flow is known; a DNS answer may name it at once.
-    fn known(&mut self, key: FlowKey, state: FlowState, ifindex: u32) {
+    pub(super) fn known(&mut self, key: FlowKey, state: FlowState, ifindex: u32) {
         let (flow, is_new, replaced) = self.registry.take_in(key, state, ifindex);
         if is_new && let Some(name) = self.namer.dns_name_for(&key) {
             flow.dns_bound = true;
@@ -202,26 +206,59 @@ impl Engine {
 
     /// Decides a flow with all that is known of it now, has the kernel do it where that differs
     /// from what the kernel does, and tells whoever should know.
-    fn decide(&mut self, datapath: &Datapath, key: &FlowKey) {
+    pub(super) fn decide(&mut self, datapath: &Datapath, key: &FlowKey) {
         let Some(flow) = self.registry.get_mut(key) else {
             return;
         };
         if self.names_enforced && flow.name.is_some() && judged_by_policy(flow.state.rule) {
             let question = question(flow, self.judge.day());
             let decision = self.judge.decide(&question);
-            if differs(&decision, flow) {
-                let change = change(&decision, self.generation, flow.state.class);
-                match datapath.rewrite_verdict(key, flow.state.first_ns, &change) {
-                    Rewritten::Done => {
-                        note(&decision, self.generation, flow);
-                        flow.alerted = false;
-                    }
-                    // Judged again under newer tables: the event of that is on its way.
-                    Rewritten::Stale | Rewritten::NoSuchFlow => {}
-                }
+            // What awaits its name is settled when all of it is read (see `handshake`), unless what
+            // is known already stops it.
+            let awaits = flow.state.flags & AWAITS_NAME != 0;
+            let is_due = if awaits {
+                decision.enforced && decision.verdict.stops()
+            } else {
+                differs(&decision, flow)
+            };
+            if is_due {
+                self.rewrite(datapath, key, &decision);
             }
         }
-        self.teller.alert_if_due(&self.judge, &self.clock, flow);
+        self.alert_if_due(key);
+    }
+
+    /// Gives a flow another verdict, in the kernel and here. Returns whether that was done.
+    pub(super) fn rewrite(
+        &mut self,
+        datapath: &Datapath,
+        key: &FlowKey,
+        decision: &Decision,
+    ) -> bool {
+        let Some(flow) = self.registry.get_mut(key) else {
+            return false;
+        };
+        let change = change(decision, self.generation, flow.state.class);
+        match datapath.rewrite_verdict(key, flow.state.first_ns, &change) {
+            Rewritten::Done => {
+                if differs(decision, flow) {
+                    flow.alerted = false;
+                }
+                note(decision, self.generation, flow);
+                true
+            }
+            // Judged again under newer tables: the event of that is on its way.
+            Rewritten::Stale | Rewritten::NoSuchFlow => false,
+        }
+    }
+
+    /// Raises the alert of a flow, unless its decision is still to come.
+    pub(super) fn alert_if_due(&mut self, key: &FlowKey) {
+        if let Some(flow) = self.registry.get_mut(key)
+            && flow.state.flags & AWAITS_NAME == 0
+        {
+            self.teller.alert_if_due(&self.judge, &self.clock, flow);
+        }
     }
 
     /// The policy or the atlas changed: decides every named flow again. The kernel does it for the
@@ -244,6 +281,7 @@ impl Engine {
         self.clock = Clock::now();
         let now_ns = self.clock.monotonic_ns();
         self.namer.expire(now_ns);
+        self.holds.waiting.expire(now_ns);
         self.registry.begin_sweep();
         for (key, state) in flows {
             let (unknown, replaced) = self.registry.swept(key, state, now_ns);
@@ -282,6 +320,11 @@ impl Engine {
     }
 
     fn ended(&mut self, flow: &LiveFlow, end: End) {
+        if flow.state.flags & AWAITS_NAME != 0 {
+            // Nobody will decide it any more.
+            self.teller
+                .alert_if_due(&self.judge, &self.clock, &mut flow.clone());
+        }
         let end = if end == End::Idle && tcp_closed(&flow.state) {
             End::Closed
         } else {

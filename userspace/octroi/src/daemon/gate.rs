@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use nix::unistd::Group;
 use octroi_api::InterfaceStatus;
-use octroi_datapath::{Datapath, EventRing, LoadOptions, SampleRing};
+use octroi_datapath::{Answers, Datapath, EventRing, HeldRing, LoadOptions, SampleRing};
 use octroi_events::{Notice, NoticeKind, Origin};
-use octroi_policy::Policy;
+use octroi_policy::{NamesMode, Policy};
 use tokio::sync::{Notify, watch};
 use tracing::info;
 
@@ -54,6 +54,8 @@ pub(super) struct Rings {
     pub(super) events: EventRing,
     /// First payload bytes.
     pub(super) samples: SampleRing,
+    /// Frames that wait for a decision.
+    pub(super) held: HeldRing,
 }
 
 impl Gate {
@@ -82,6 +84,7 @@ impl Gate {
         for warning in &policy.warnings {
             tracing::warn!("{warning}");
         }
+        names_can_be_strict(&config, &policy)?;
         let tables = policy.compile(atlas.as_ref(), atlas.catalogue().day())?;
         progress.step("compiling the atlas for the kernel");
         let kernel_tables = atlas.kernel_tables()?;
@@ -119,6 +122,7 @@ impl Gate {
         let rings = Rings {
             events: datapath.take_events()?,
             samples: datapath.take_samples()?,
+            held: datapath.take_held()?,
         };
         teller.notice(
             Notice::new(Timestamp::now(), NoticeKind::Started, "the daemon started")
@@ -130,7 +134,13 @@ impl Gate {
             policy: policy.into(),
         };
         let in_force = InForce::now(file, text, judge.day());
-        let engine = Engine::new(judge, applied.generation, in_force, teller, &config);
+        let mut engine = Engine::new(judge, applied.generation, in_force, teller, &config);
+        engine.holds.answers = Some(Answers::open().context(
+            "cannot open a packet socket, by which refused DNS queries are answered (CAP_NET_RAW)",
+        )?);
+        let releases = guarded::releases(&guarded);
+        datapath.set_releases(releases.everywhere)?;
+        engine.holds.releases = releases.by_index;
         let gate = Self {
             config,
             origin,
@@ -218,6 +228,19 @@ impl Gate {
         ));
         engine.teller.close();
     }
+}
+
+/// Whether the daemon is allowed to do what a policy that is strict about names needs.
+pub(super) fn names_can_be_strict(config: &Config, policy: &Policy) -> Result<()> {
+    if policy.names == NamesMode::Strict && !config.names.enforce {
+        bail!(
+            "policy \"{}\" is strict about names, but the configuration says `[names] enforce = \
+             false`: nothing would ever be decided by name. Remove that line, or write `names = \
+             \"observe\"` in the policy",
+            policy.name
+        );
+    }
+    Ok(())
 }
 
 /// The group that may read from the socket.

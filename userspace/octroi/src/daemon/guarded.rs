@@ -1,5 +1,7 @@
 //! The guarded interfaces: attached at the start, and again when they come back.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use jiff::Timestamp;
 use octroi_api::InterfaceStatus;
@@ -88,6 +90,27 @@ impl Guarded {
     }
 }
 
+/// Where held frames can be let go.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Releases {
+    /// Interfaces where they can.
+    pub(super) by_index: HashSet<u32>,
+    /// They can on every interface that is guarded now.
+    pub(super) everywhere: bool,
+}
+
+/// Where held frames can be let go.
+pub(super) fn releases(guarded: &[Guarded]) -> Releases {
+    let reports = || guarded.iter().filter_map(|guarded| guarded.report.as_ref());
+    Releases {
+        by_index: reports()
+            .filter(|report| report.can_release())
+            .map(|report| report.ifindex)
+            .collect(),
+        everywhere: reports().next().is_some() && reports().all(AttachReport::can_release),
+    }
+}
+
 /// What is wrong when an interface is not there: nothing, if it may be absent.
 fn absence(wanted: &Interface) -> Option<String> {
     (!wanted.optional).then(|| ABSENT.to_owned())
@@ -162,7 +185,20 @@ pub(super) fn look(gate: &Gate) {
         {
             *slot = guarded;
         }
+        drop(slots);
+        tell_releases(gate);
     }
+}
+
+/// An interface came or went: kernel and slow path learn where frames can be let go now.
+fn tell_releases(gate: &Gate) {
+    let releases = releases(&gate.guarded());
+    // Lock order: datapath before engine.
+    let mut datapath = gate.datapath_mut();
+    if let Err(error) = datapath.set_releases(releases.everywhere) {
+        error!("openings of connections may be held in vain: {error}");
+    }
+    gate.engine().holds.releases = releases.by_index;
 }
 
 /// Whether the links are dead on an interface that is the one they were made for. Twice in a row,

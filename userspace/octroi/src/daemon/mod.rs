@@ -10,6 +10,8 @@ mod clock;
 mod engine;
 mod gate;
 mod guarded;
+mod handshake;
+mod hold;
 mod interfaces;
 mod link_events;
 mod past;

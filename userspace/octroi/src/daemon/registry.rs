@@ -139,6 +139,11 @@ impl Registry {
         self.flows.len()
     }
 
+    /// A flow.
+    pub(super) fn get(&self, key: &FlowKey) -> Option<&LiveFlow> {
+        self.flows.get(key)
+    }
+
     /// The flow of a key.
     pub(super) fn get_mut(&mut self, key: &FlowKey) -> Option<&mut LiveFlow> {
         self.flows.get_mut(key)

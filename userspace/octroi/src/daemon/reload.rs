@@ -53,6 +53,8 @@ impl Gate {
         let atlas = Arc::clone(&self.engine().judge.atlas);
         let policy = Policy::parse(text, file, atlas.catalogue())
             .map_err(|diagnostics| report::lines(&diagnostics))?;
+        super::gate::names_can_be_strict(&self.config, &policy)
+            .map_err(|error| vec![error.to_string()])?;
         let tables = policy
             .compile(atlas.as_ref(), atlas.catalogue().day())
             .map_err(|error| vec![error.to_string()])?;

@@ -7,7 +7,7 @@ use octroi_api::{
     ApiError, AtlasStatus, ErrorCode, Health, PolicyCheck, PolicyStatus, PolicyView, RuleView,
     SourceStatus, StatusReport, ZoneView,
 };
-use octroi_events::Counters;
+use octroi_events::{Counters, Named};
 use octroi_geo_db::Atlas;
 use octroi_policy::Diagnostics;
 
@@ -44,11 +44,35 @@ pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
         queue_capacity: queue.capacity as u64,
         queue_lost: queue.lost,
         sinks: queue.sinks,
+        holds: holds(&engine),
         health: Health::default(),
     };
     drop(engine);
     report.health = health(&report);
     Ok(report)
+}
+
+/// What became of held frames.
+fn holds(engine: &Engine) -> Vec<Named> {
+    let waiting = &engine.holds.waiting;
+    let (frames, bytes) = waiting.size();
+    let counts = &waiting.counts;
+    [
+        ("waiting", frames as u64),
+        ("waiting_bytes", bytes as u64),
+        ("held", counts.held),
+        ("released", counts.released),
+        ("sent_again", counts.sent_again),
+        ("given_up", counts.refused),
+        ("expired", counts.expired),
+        ("queries_refused", counts.queries_refused),
+    ]
+    .into_iter()
+    .map(|(name, value)| Named {
+        name: name.into(),
+        value,
+    })
+    .collect()
 }
 
 /// The kernel's counters.

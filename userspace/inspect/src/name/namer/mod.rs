@@ -147,6 +147,12 @@ impl Namer {
         &mut self.bindings
     }
 
+    /// Every name under which the client of a flow knows its destination, the latest last.
+    pub fn bindings_for(&self, key: &FlowKey) -> impl Iterator<Item = &Binding> {
+        self.bindings
+            .all(flow::inside(key), flow::outside(key), self.now_ns)
+    }
+
     /// Notes where a client's stream begins.
     fn without_payload(&mut self, sample: &Sample<'_>) -> Heard {
         if sample.key.protocol == protocol::TCP
