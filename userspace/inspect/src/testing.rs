@@ -272,3 +272,33 @@ pub(crate) fn server_messages(certificate: &[u8], tls_1_3: bool) -> Vec<u8> {
     ]
     .concat()
 }
+
+/// The body of a hello of DTLS, padded.
+pub(crate) fn dtls_hello_body(name: &str, padding: usize) -> Vec<u8> {
+    let message = hello_message(Some(name), &[], false, padding);
+    let mut body = message[4..].to_vec();
+    body[..2].copy_from_slice(&[0xfe, 0xfd]);
+    // An empty cookie behind the session.
+    body.insert(2 + 32 + 33, 0);
+    body
+}
+
+/// The body of a hello of DTLS in fragments of at most `size` bytes, a datagram each.
+pub(crate) fn dtls_fragments(body: &[u8], size: usize) -> Vec<Vec<u8>> {
+    let u24 = |value: usize| u32::try_from(value).unwrap().to_be_bytes()[1..].to_vec();
+    body.chunks(size)
+        .enumerate()
+        .map(|(index, piece)| {
+            let mut message = vec![1];
+            message.extend(u24(body.len()));
+            message.extend([0, 0]);
+            message.extend(u24(index * size));
+            message.extend(u24(piece.len()));
+            message.extend_from_slice(piece);
+            let mut datagram = vec![22, 0xfe, 0xfd, 0, 0, 0, 0, 0, 0, 0];
+            datagram.push(u8::try_from(index).unwrap());
+            datagram.extend(with_length(&message));
+            datagram
+        })
+        .collect()
+}

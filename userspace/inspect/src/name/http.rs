@@ -1,5 +1,6 @@
 //! The head of an HTTP/1 request (RFC 9112): the host it is meant for.
 
+use super::AppProtocol;
 use super::hostname::authority;
 
 /// Longest request head accepted, bytes.
@@ -123,6 +124,63 @@ pub fn begins_request(bytes: &[u8]) -> bool {
             let shared = method.len().min(bytes.len());
             method[..shared] == bytes[..shared]
         })
+}
+
+/// What a request speaks: DNS over HTTP and Tor's directory protocol show it in their head.
+pub(super) fn speaks(stream: &[u8]) -> AppProtocol {
+    let Some((line, mut rest)) = line(stream) else {
+        return AppProtocol::Http;
+    };
+    let target = line.split(|&byte| byte == b' ').nth(1).unwrap_or(&[]);
+    if asks_dns(target) {
+        return AppProtocol::Doh;
+    }
+    if asks_tor(target) {
+        return AppProtocol::Tor;
+    }
+    while let Some((field, after)) = self::line(rest) {
+        rest = after;
+        let Some(colon) = field.iter().position(|&byte| byte == b':') else {
+            break;
+        };
+        let name = &field[..colon];
+        if (name.eq_ignore_ascii_case(b"accept") || name.eq_ignore_ascii_case(b"content-type"))
+            && is_dns_message(&field[colon + 1..])
+        {
+            return AppProtocol::Doh;
+        }
+    }
+    AppProtocol::Http
+}
+
+/// Whether a target is a query of DNS over HTTP (RFC 8484 section 4.1).
+pub(super) fn asks_dns(target: &[u8]) -> bool {
+    let Some(at) = target.iter().position(|&byte| byte == b'?') else {
+        return false;
+    };
+    target[..at].ends_with(b"/dns-query") && target[at + 1..].starts_with(b"dns=")
+}
+
+/// Whether a target is a document of Tor's directories (dir-spec, "URLs").
+fn asks_tor(target: &[u8]) -> bool {
+    const DOCUMENTS: [&[u8]; 6] = [
+        b"/tor/status-vote/",
+        b"/tor/server/",
+        b"/tor/extra/",
+        b"/tor/keys/",
+        b"/tor/micro/",
+        b"/tor/hs/",
+    ];
+    DOCUMENTS.iter().any(|start| target.starts_with(start))
+}
+
+/// Whether a media type is that of DNS messages (RFC 8484 section 6).
+pub(super) fn is_dns_message(value: &[u8]) -> bool {
+    const TYPE: &[u8] = b"application/dns-message";
+    let value = value.trim_ascii();
+    value
+        .get(..TYPE.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(TYPE))
 }
 
 /// Whether bytes begin with a method and the space behind it.

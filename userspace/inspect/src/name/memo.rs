@@ -7,7 +7,10 @@ use octroi_abi::flow::FlowKey;
 
 use super::AppProtocol;
 use super::assembler::Assembler;
+use super::dtls::Fragments;
 use super::quic::Connection;
+use super::shape::Rtp;
+use super::talk::Greeting;
 use super::tls::ClientHello;
 
 /// What a TCP stream, or a stretch of it, is read as.
@@ -17,6 +20,7 @@ pub(super) enum Kind {
     Start,
     Tls,
     Http,
+    Http2,
     Dns,
     /// A server's handshake, up to its certificate.
     Server,
@@ -102,12 +106,18 @@ pub(super) struct Memo {
     /// TCP: replies, outbound.
     pub(super) sides: [Side; 2],
     pub(super) quic: Option<Box<Connection>>,
+    pub(super) dtls: Option<Box<Fragments>>,
+    /// The client's last datagram, when it had the shape of RTP.
+    pub(super) rtp: Option<Rtp>,
+    /// What a server's greeting says is spoken.
+    pub(super) greeting: Option<Greeting>,
 }
 
 impl Memo {
     pub(super) fn held(&self) -> usize {
         let sides: usize = self.sides.iter().map(Side::held).sum();
-        sides + self.quic.as_ref().map_or(0, |quic| quic.held())
+        let quic = self.quic.as_ref().map_or(0, |quic| quic.held());
+        sides + quic + self.dtls.as_ref().map_or(0, |dtls| dtls.held())
     }
 
     /// Lets go of all bytes held.
@@ -118,6 +128,7 @@ impl Memo {
             }
         }
         self.quic = None;
+        self.dtls = None;
     }
 
     /// Whether part of a DNS message is held.
@@ -129,8 +140,9 @@ impl Memo {
         self.sides
             .iter()
             .any(|side| matches!(side, Side::Reading(stream)
-                if stream.bytes.held() > 0 && matches!(stream.kind, Kind::Start | Kind::Tls | Kind::Http)))
+                if stream.bytes.held() > 0 && matches!(stream.kind, Kind::Start | Kind::Tls | Kind::Http | Kind::Http2)))
             || self.quic.as_ref().is_some_and(|quic| quic.is_incomplete())
+            || self.dtls.as_ref().is_some_and(|dtls| dtls.held() > 0)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the first bytes of a TCP stream begin.
 
 use super::memo::Kind;
-use super::{AppProtocol, http, talk, tls};
+use super::{AppProtocol, http, http2, shape, talk, tls};
 
 /// What first bytes are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -29,6 +29,14 @@ pub(super) fn of(bytes: &[u8], first: bool) -> Start {
             Start::More
         };
     }
+    let shared = http2::PREFACE.len().min(bytes.len());
+    if !bytes.is_empty() && http2::PREFACE[..shared] == bytes[..shared] {
+        return if shared == http2::PREFACE.len() {
+            Start::Is(Kind::Http2)
+        } else {
+            Start::More
+        };
+    }
     if http::begins_request(bytes) {
         return if http::has_method(bytes) {
             Start::Is(Kind::Http)
@@ -48,6 +56,9 @@ pub(super) fn of(bytes: &[u8], first: bool) -> Start {
                 Start::More
             };
         }
+    }
+    if let Some(protocol) = shape::stream(bytes) {
+        return Start::Speaks(protocol);
     }
     match talk::begins(bytes) {
         talk::Begins::Yes(protocol) => Start::Is(Kind::Talk(protocol)),

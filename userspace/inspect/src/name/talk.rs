@@ -28,6 +28,42 @@ pub(super) enum Words {
     More,
 }
 
+/// What a server's first line says is spoken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Greeting {
+    /// One protocol.
+    Of(AppProtocol),
+    /// SMTP or FTP: both begin with 220.
+    Ready,
+}
+
+/// Reads a server's first line.
+pub(super) fn greeting(bytes: &[u8]) -> Option<Greeting> {
+    match bytes {
+        [b'S', b'S', b'H', b'-', ..] => Some(Greeting::Of(AppProtocol::Ssh)),
+        [b'+', b'O', b'K', b' ', ..] => Some(Greeting::Of(AppProtocol::Pop3)),
+        [b'*', b' ', b'O', b'K', b' ', ..] => Some(Greeting::Of(AppProtocol::Imap)),
+        [b'2', b'2', b'0', b' ' | b'-', ..] => Some(Greeting::Ready),
+        _ => None,
+    }
+}
+
+/// What is spoken when a client answers a greeting with words that begin no conversation.
+pub(super) fn answers(greeting: Greeting, bytes: &[u8]) -> Option<AppProtocol> {
+    const COMMANDS: [&[u8]; 6] = [b"USER ", b"FEAT", b"OPTS ", b"SYST", b"HOST ", b"CLNT "];
+    match greeting {
+        Greeting::Of(protocol) => Some(protocol),
+        Greeting::Ready => COMMANDS
+            .iter()
+            .any(|word| {
+                bytes
+                    .get(..word.len())
+                    .is_some_and(|start| start.eq_ignore_ascii_case(word))
+            })
+            .then_some(AppProtocol::Ftp),
+    }
+}
+
 /// First commands that only one protocol has.
 const FIRST: [(&[u8], AppProtocol); 9] = [
     (b"EHLO ", AppProtocol::Smtp),

@@ -1,5 +1,6 @@
 //! The [`Namer`]: which reader a payload goes to, and what is told of what it read.
 
+mod datagram;
 mod dns;
 mod stream;
 mod tell;
@@ -10,13 +11,10 @@ use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 
 use self::tell::Told;
-use super::memo::{Memo, Memos};
-use super::quic::{self, Connection};
+use super::memo::Memos;
 use super::recent::Recent;
 use super::service::Services;
-use super::{
-    AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample, dtls,
-};
+use super::{AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample};
 use crate::flow;
 use crate::packet::{protocol, tcp_flag};
 
@@ -61,7 +59,7 @@ impl Namer {
     /// Reads a payload and pushes the names it brings. The same name is told once for a flow;
     /// another name in the same flow (HTTP requests for several hosts) is told too. When it is
     /// sure that the client's words carry no name, that is told once
-    /// ([`super::NameSource::Nameless`]).
+    /// ([`super::NameSource::Nameless`]; again when it is known only later what is spoken).
     pub fn observe(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) -> Heard {
         self.now_ns = self.now_ns.max(sample.time_ns);
         if sample.payload.is_empty() {
@@ -202,38 +200,6 @@ impl Namer {
         }
         self.memos.put(sample.key, memo);
         heard
-    }
-
-    /// A datagram that is not DNS: QUIC or DTLS.
-    fn datagram(
-        &mut self,
-        sample: &Sample<'_>,
-        memo: &mut Memo,
-        out: &mut Vec<NameEvent>,
-    ) -> State {
-        let mut is_open = false;
-        if quic::may_be(sample.payload) {
-            let connection = memo.quic.get_or_insert_with(Box::<Connection>::default);
-            let read = connection.read(sample.payload, self.limits.stream_bytes);
-            is_open = connection.is_incomplete();
-            match read {
-                quic::Read::Hello(hello) => {
-                    self.hello(sample, memo, hello, AppProtocol::Quic, out);
-                }
-                quic::Read::Undecryptable => self.stats.quic_undecryptable += 1,
-                quic::Read::UnknownVersion => self.stats.quic_unknown_version += 1,
-                quic::Read::TooLong => self.stats.streams_too_long += 1,
-                quic::Read::Malformed => self.stats.streams_malformed += 1,
-                quic::Read::Nothing => {}
-            }
-        } else if let Some(hello) = dtls::client_hello(sample.payload) {
-            self.hello(sample, memo, hello, AppProtocol::Dtls, out);
-        }
-        match (is_open, sample.outbound) {
-            (true, true) => State::Open,
-            (false, true) => State::Silent,
-            (_, false) => State::Talk,
-        }
     }
 
     fn room(&self, bytes: usize) -> bool {

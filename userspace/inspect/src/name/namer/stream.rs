@@ -6,7 +6,7 @@ use crate::name::start::{self, Start};
 use crate::name::talk::{self, Words};
 use crate::name::tls::server::{self, Shown};
 use crate::name::tls::{self, ClientHello, Progress};
-use crate::name::{AppProtocol, Head, NameEvent, NameSource, Sample, http};
+use crate::name::{AppProtocol, Head, NameEvent, NameSource, Sample, http, http2};
 use crate::packet::tcp_flag;
 
 /// Segments, and bytes of them, held of one direction while its start is waited for.
@@ -75,6 +75,12 @@ impl Namer {
         out: &mut Vec<NameEvent>,
     ) -> Side {
         let is_first = matches!(side, Side::Fresh | Side::Waiting(_));
+        if !sample.outbound && matches!(side, Side::Fresh) && memo.greeting.is_none() {
+            memo.greeting = talk::greeting(sample.payload);
+            if memo.greeting.is_some() {
+                return Side::Middle;
+            }
+        }
         if let (Side::Fresh, true, Some(first)) = (&side, sample.outbound, memo.first_byte)
             && sample.sequence != first
         {
@@ -88,8 +94,19 @@ impl Namer {
                 note(memo, protocol);
                 return Side::Middle;
             }
-            Start::Not if sample.outbound && memo.first_byte.is_some() => return Side::Middle,
-            Start::Not => return hold(side, sample),
+            Start::Not => {
+                if sample.outbound
+                    && let Some(greeting) = memo.greeting
+                    && let Some(protocol) = talk::answers(greeting, sample.payload)
+                {
+                    note(memo, protocol);
+                    return Side::Middle;
+                }
+                if sample.outbound && memo.first_byte.is_some() {
+                    return Side::Middle;
+                }
+                return hold(side, sample);
+            }
         };
         if kind == Kind::Tls
             && let Progress::Whole(hello) = tls::client_hello(sample.payload)
@@ -186,7 +203,15 @@ impl Namer {
                 memo.wants_certificate = false;
                 Side::Done
             }
-            Kind::Http => self.request(stream, sample, memo, out),
+            Kind::Http => {
+                let bytes = stream.bytes.data();
+                let read = (http::request_head(bytes), http::speaks(bytes));
+                self.request(read, stream, sample, memo, out)
+            }
+            Kind::Http2 => {
+                let read = http2::first_request(stream.bytes.data());
+                self.request(read, stream, sample, memo, out)
+            }
             Kind::Dns => self.dns_stream(stream, sample, memo, out),
             Kind::Talk(protocol) => self.talk(stream, protocol, sample, memo, out),
         }
@@ -194,14 +219,15 @@ impl Namer {
 
     fn request(
         &mut self,
+        (head, speaks): (Head, AppProtocol),
         stream: Box<Stream>,
         sample: &Sample<'_>,
         memo: &mut Memo,
         out: &mut Vec<NameEvent>,
     ) -> Side {
-        match http::request_head(stream.bytes.data()) {
+        match head {
             Head::Host(name) => {
-                note(memo, AppProtocol::Http);
+                note(memo, speaks);
                 let told = Told {
                     name,
                     source: NameSource::Host,
@@ -212,16 +238,19 @@ impl Namer {
                 Side::Middle
             }
             Head::InvalidHost => {
-                note(memo, AppProtocol::Http);
+                note(memo, speaks);
                 self.stats.invalid_names += 1;
                 Side::Middle
             }
             Head::More if !sample.cut => Side::Reading(stream),
             Head::WithoutHost => {
-                note(memo, AppProtocol::Http);
+                note(memo, speaks);
                 Side::Middle
             }
-            Head::More | Head::Not => Side::Middle,
+            Head::More | Head::Not => {
+                self.stats.streams_malformed += u64::from(head == Head::Not);
+                Side::Middle
+            }
         }
     }
 

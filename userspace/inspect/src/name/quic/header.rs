@@ -23,6 +23,8 @@ pub(super) struct Initial<'a> {
 pub(super) enum Packet<'a> {
     Initial(Initial<'a>),
     UnknownVersion,
+    /// 0-RTT: sent with the hello, or before it arrives.
+    Early,
     Other,
 }
 
@@ -60,6 +62,10 @@ pub(super) fn next(datagram: &[u8]) -> Option<(Packet<'_>, &[u8])> {
     let end = at.checked_add(length)?;
     let packet = datagram.get(..end)?;
     let rest = &datagram[end..];
+    // The type behind Initial.
+    if kind == (version.initial_type + 1) & 3 && version.frames == Frames::Ietf {
+        return Some((Packet::Early, rest));
+    }
     if !is_initial || length < SAMPLE_AT + SAMPLE_BYTES {
         return Some((Packet::Other, rest));
     }

@@ -31,6 +31,8 @@ pub(super) enum Read {
     TooLong,
     /// The stream is no hello.
     Malformed,
+    /// Data sent before the hello could be read (0-RTT).
+    Early,
     /// No Initial packet, or a part of a hello.
     Nothing,
 }
@@ -40,7 +42,10 @@ pub(super) enum Read {
 pub(super) struct Connection {
     keys: Option<Keys>,
     crypto: Assembler,
-    is_told: bool,
+    /// The hello was told, or given up: whose it was (the connection identifier the client chose).
+    told: Option<Box<[u8]>>,
+    /// The identifier that the keys were made from.
+    chosen: Box<[u8]>,
     attempts: u16,
 }
 
@@ -55,7 +60,7 @@ impl Connection {
     }
 
     pub(super) fn is_incomplete(&self) -> bool {
-        !self.is_told && self.crypto.held() > 0
+        self.crypto.held() > 0
     }
 
     /// Reads a datagram; holds at most `limit` bytes of hello.
@@ -75,7 +80,13 @@ impl Connection {
                     other => result = other,
                 },
                 Packet::UnknownVersion => return Read::UnknownVersion,
-                Packet::Other => {}
+                Packet::Early if self.told.is_none() && self.attempts < MAX_ATTEMPTS => {
+                    self.attempts += 1;
+                    if matches!(result, Read::Nothing) {
+                        result = Read::Early;
+                    }
+                }
+                Packet::Early | Packet::Other => {}
             }
             rest = after;
         }
@@ -84,6 +95,9 @@ impl Connection {
 
     fn initial(&mut self, initial: &Initial<'_>, limit: usize) -> Read {
         if self.attempts >= MAX_ATTEMPTS {
+            return Read::Nothing;
+        }
+        if self.told.as_deref() == Some(initial.destination) {
             return Read::Nothing;
         }
         self.attempts += 1;
@@ -100,7 +114,7 @@ impl Connection {
         });
         let Some((plain, keys)) = found else {
             // Servers answer with Initial packets too, under keys of their own.
-            return if self.keys.is_some() {
+            return if self.keys.is_some() || self.told.is_some() {
                 Read::Nothing
             } else {
                 Read::Undecryptable
@@ -109,10 +123,7 @@ impl Connection {
         if let Some(keys) = keys {
             self.keys = Some(keys);
             self.crypto = Assembler::default();
-            self.is_told = false;
-        }
-        if self.is_told {
-            return Read::Nothing;
+            self.chosen = initial.destination.into();
         }
         let crypto = &mut self.crypto;
         let style = initial.frames;
@@ -121,8 +132,7 @@ impl Connection {
         });
         match inserted {
             Err(frames::Stop::Full) => {
-                self.is_told = true;
-                self.crypto = Assembler::default();
+                self.end();
                 return Read::TooLong;
             }
             Err(frames::Stop::Malformed) if self.crypto.data().is_empty() => {
@@ -138,17 +148,22 @@ impl Connection {
         };
         match progress {
             Progress::Whole(hello) => {
-                self.is_told = true;
-                self.crypto = Assembler::default();
+                self.end();
                 Read::Hello(hello)
             }
             Progress::More(_) => Read::Nothing,
             Progress::Not => {
-                self.is_told = true;
-                self.crypto = Assembler::default();
+                self.end();
                 Read::Malformed
             }
         }
+    }
+
+    /// Nothing more is read of this connection: only whose it was is kept.
+    fn end(&mut self) {
+        self.keys = None;
+        self.crypto = Assembler::default();
+        self.told = Some(std::mem::take(&mut self.chosen));
     }
 }
 
