@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use octroi_events::{Counters, Mode, Named, SinkStatus, Verdict, words};
+use octroi_events::{Counters, Finding, Mode, Named, SinkStatus, Verdict, words};
 use serde::{Deserialize, Serialize};
 
 /// How the gateway is.
@@ -43,6 +43,15 @@ pub struct StatusReport {
     pub flows_capacity: u64,
     /// Alerts raised since the daemon started.
     pub alerts: u64,
+    /// Calls of people told since the daemon started.
+    #[serde(default)]
+    pub calls: u64,
+    /// Names seen since the daemon started that belong to tracking links, or resemble one.
+    #[serde(default)]
+    pub tracking_hits: u64,
+    /// The latest of the open findings.
+    #[serde(default)]
+    pub findings: Vec<Finding>,
     /// Events waiting for the sinks.
     pub queue_length: u64,
     /// Room of that queue.

@@ -1,6 +1,6 @@
 //! octroi-events: what a SOC and an auditor see.
 //!
-//! Owns: the one event model ([`Event`]: alert, flow record, statistics, notice), the `residency`
+//! Owns: the one event model ([`Event`]: alert, flow record, call, finding, statistics, notice), the `residency`
 //! object that every decision carries, its renderings (EVE JSON, see [`eve`]; for people, see
 //! [`page`]), the folding of
 //! repeated alerts ([`fold`]) and the sinks with their bounded queue ([`sink`]).
@@ -11,8 +11,10 @@
 //! An external schema is never the internal model: fields here have this project's names, and each
 //! renderer says what it could not express.
 
+pub mod call;
 pub mod class;
 pub mod eve;
+pub mod finding;
 pub mod fold;
 pub mod identity;
 pub mod model;
@@ -24,7 +26,9 @@ pub mod sink;
 pub mod stats;
 pub mod words;
 
+pub use call::{Call, CallRecord, Calls};
 pub use class::{CatalogueOn, Regions, ResidencyClass};
+pub use finding::{Finding, Findings};
 pub use identity::{Origin, flow_id};
 pub use model::{
     Alert, Conversation, EndReason, Event, EventKind, FlowRecord, FlowStage, Name, NameSource,
@@ -42,4 +46,4 @@ pub use octroi_abi::verdict::Verdict;
 pub use octroi_geo_db::profile::{
     ControlBasis, CountryCode, HostingConfidence, Qualification, Reach,
 };
-pub use octroi_policy::Mode;
+pub use octroi_policy::{EchSeen, Mode, Naming};

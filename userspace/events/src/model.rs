@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use octroi_abi::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
+use crate::call::CallRecord;
+use crate::finding::Finding;
 use crate::notice::Notice;
 use crate::residency::Residency;
 use crate::stats::Stats;
@@ -23,6 +25,10 @@ pub enum Event {
     Alert(Alert),
     /// The account of one conversation.
     Flow(FlowRecord),
+    /// One conversation of people.
+    Call(CallRecord),
+    /// A word on something to look into.
+    Finding(Finding),
     /// Counters, every 30 seconds.
     Stats(Stats),
     /// The life of the gateway itself.
@@ -37,15 +43,26 @@ pub enum EventKind {
     Flow,
     /// [`Event::Stats`].
     Stats,
+    /// [`Event::Call`].
+    Call,
     /// [`Event::Notice`].
     Notice,
+    /// [`Event::Finding`].
+    Finding,
     /// [`Event::Alert`].
     Alert,
 }
 
 impl EventKind {
     /// Every kind, in the order in which a full queue gives them up.
-    pub const ALL: [Self; 4] = [Self::Flow, Self::Stats, Self::Notice, Self::Alert];
+    pub const ALL: [Self; 6] = [
+        Self::Flow,
+        Self::Stats,
+        Self::Call,
+        Self::Notice,
+        Self::Finding,
+        Self::Alert,
+    ];
 
     /// The word used in statistics.
     #[must_use]
@@ -53,7 +70,9 @@ impl EventKind {
         match self {
             Self::Flow => "flow",
             Self::Stats => "stats",
+            Self::Call => "call",
             Self::Notice => "notice",
+            Self::Finding => "finding",
             Self::Alert => "alert",
         }
     }
@@ -67,6 +86,8 @@ impl Event {
             Self::Alert(_) => EventKind::Alert,
             Self::Flow(_) => EventKind::Flow,
             Self::Stats(_) => EventKind::Stats,
+            Self::Call(_) => EventKind::Call,
+            Self::Finding(_) => EventKind::Finding,
             Self::Notice(_) => EventKind::Notice,
         }
     }
@@ -78,6 +99,8 @@ impl Event {
             Self::Alert(alert) => alert.time,
             Self::Flow(flow) => flow.time,
             Self::Stats(stats) => stats.time,
+            Self::Call(call) => call.time,
+            Self::Finding(finding) => finding.time,
             Self::Notice(notice) => notice.time,
         }
     }

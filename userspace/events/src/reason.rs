@@ -9,7 +9,7 @@ use octroi_geo_db::atlas::{Confidence, embedded_v4};
 use octroi_geo_db::catalogue::{Language, Text};
 use octroi_geo_db::profile::{HostingConfidence, Profile, Qualification};
 use octroi_geo_db::{Atlas, Axis, Catalogue, Claim, Dossier};
-use octroi_policy::{Explanation, Verdict};
+use octroi_policy::{EchSeen, Explanation, Naming, Verdict};
 
 use crate::class::{CatalogueOn, ResidencyClass};
 use crate::model::SCHEMA;
@@ -25,8 +25,8 @@ impl Residency {
     /// The object of an explained decision, its sentences in one language. The day of the evaluation
     /// decides membership of groups and who the parent of an operator is.
     ///
-    /// What an explanation does not hold stays absent: who said the name, whether DNS bound it and
-    /// whether the client hid it (the caller has seen the packets), and exemptions.
+    /// What an explanation does not hold stays absent: who said the name (the caller has seen the
+    /// packets), and exemptions.
     #[must_use]
     pub fn from_explanation(explanation: &Explanation, atlas: &Atlas, language: Language) -> Self {
         let day = explanation.at;
@@ -35,7 +35,8 @@ impl Residency {
         let profile = &explanation.profile;
         let dossier = &explanation.dossier;
         let regions = CatalogueOn { catalogue, day };
-        let (evidence, conflicts) = weigh(&dossier.claims, profile, day, language);
+        let (mut evidence, conflicts) = weigh(&dossier.claims, profile, day, language);
+        evidence.extend(by_alias(explanation, language));
         let control = &profile.control;
         Self {
             schema: SCHEMA,
@@ -83,8 +84,17 @@ impl Residency {
 
             name: explanation.name.as_deref().map(Arc::from),
             name_src: None,
-            name_dns_bound: None,
-            ech: None,
+            name_dns_bound: explanation
+                .name
+                .as_ref()
+                .and_then(|_| dns_bound(explanation.naming)),
+            ech: explanation
+                .ech
+                .map(|ech| matches!(ech, EchSeen::Possible | EchSeen::Real)),
+            ech_seen: explanation.ech,
+            naming: explanation.naming,
+            speaks: explanation.speaks.as_deref().map(Arc::from),
+            name_chain: explanation.chain.iter().map(|name| text(name)).collect(),
             name_could_change: explanation.names_matter,
 
             rule: text(&explanation.rule),
@@ -131,6 +141,35 @@ impl Residency {
             db_ver: text(&explanation.atlas_version),
         }
     }
+}
+
+/// Whether a DNS answer bound the name to the address; `None` while no name is known.
+const fn dns_bound(naming: Naming) -> Option<bool> {
+    match naming {
+        Naming::Pending | Naming::Nameless => None,
+        Naming::Dns | Naming::Confirmed => Some(true),
+        Naming::Unasked | Naming::Contradicted => Some(false),
+    }
+}
+
+/// The alias that showed the service, as evidence.
+fn by_alias(explanation: &Explanation, language: Language) -> Option<Evidence> {
+    let alias = explanation.service_alias.as_deref()?;
+    let name = explanation.name.as_deref()?;
+    let note = Text::new(
+        format!("by CNAME: the DNS answer for {name} led through {alias}"),
+        format!("par CNAME : la réponse DNS pour {name} passait par {alias}"),
+    );
+    Some(Evidence {
+        axis: "service".into(),
+        value: explanation.profile.service.clone()?,
+        src: "dns-cname".into(),
+        reference: alias.into(),
+        ver: explanation.at,
+        won: true,
+        note: Some(text(note.get(language))),
+        newer: false,
+    })
 }
 
 fn text(text: &str) -> Arc<str> {

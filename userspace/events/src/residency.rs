@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use jiff::civil::Date;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::profile::{ControlBasis, CountryCode, HostingConfidence, Qualification, Reach};
-use octroi_policy::Mode;
+use octroi_policy::{EchSeen, Mode, Naming};
 use serde::{Deserialize, Serialize};
 
 use crate::class::ResidencyClass;
@@ -69,6 +69,15 @@ pub struct Trust {
 )]
 const fn is_false(flag: &bool) -> bool {
     !*flag
+}
+
+/// Whether nothing is known of how the name was learned: left out.
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands the field over by reference"
+)]
+fn is_pending(naming: &Naming) -> bool {
+    *naming == Naming::Pending
 }
 
 /// The IPv4 address inside a transition address (NAT64, 6to4, Teredo, IPv4-mapped), and what is
@@ -285,9 +294,21 @@ pub struct Residency {
     /// Whether a DNS answer binds that name to that address for that client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name_dns_bound: Option<bool>,
-    /// Whether the client hid the name (Encrypted Client Hello).
+    /// Whether the client hid the name, or perhaps did (Encrypted Client Hello).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ech: Option<bool>,
+    /// The same, told apart: `none`, `grease`, `possible`, `real`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ech_seen: Option<EchSeen>,
+    /// What the name rests on, or that there is none.
+    #[serde(default, skip_serializing_if = "is_pending")]
+    pub naming: Naming,
+    /// What the client speaks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speaks: Option<Arc<str>>,
+    /// CNAME targets through which the DNS answer for the name led, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub name_chain: Vec<Arc<str>>,
 
     /// A name that is not known yet could change the decision.
     #[serde(default, skip_serializing_if = "is_false")]

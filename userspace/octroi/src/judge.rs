@@ -32,12 +32,21 @@ pub(crate) struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    /// As somebody means it who asks about a name: said by the client, borne out by DNS. Without a
-    /// name, one may still come.
-    pub(crate) fn asked(name: Option<&'a str>) -> Self {
+    /// As somebody means it who asks about a name: said by the client in the language of the port,
+    /// borne out by DNS. Without a name, one may still come.
+    pub(crate) fn asked(name: Option<&'a str>, protocol: u8, port: u16) -> Self {
+        let Some(name) = name else {
+            return Self::default();
+        };
         Self {
-            name,
-            naming: name.map_or(Naming::Pending, |_| Naming::Confirmed),
+            name: Some(name),
+            naming: Naming::Confirmed,
+            speaks: match (protocol, port) {
+                (6, 443) => Some("tls"),
+                (17, 443) => Some("quic"),
+                (6, 80) => Some("http"),
+                _ => None,
+            },
             ..Self::default()
         }
     }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use octroi_api as api;
 use octroi_api::events::{
     Alternative, BasisLine, ControlBasis, Counterfactual, Evidence, HostingConfidence, LawLine,
-    Mode, Reach, Residency, RuleStep, SCHEMA, Severity, Verdict,
+    Mode, Naming, Reach, Residency, RuleStep, SCHEMA, Severity, Verdict,
 };
 
 use super::places::{Place, ago, country, flow, inside, place};
@@ -175,6 +175,10 @@ pub(crate) fn residency(index: u64) -> Residency {
         name_src: place.name.map(|(_, source)| source),
         name_dns_bound: place.name.map(|_| true),
         ech: None,
+        ech_seen: None,
+        naming: Naming::Pending,
+        speaks: None,
+        name_chain: Vec::new(),
         name_could_change: false,
         rule: Arc::from(place.rule),
         rule_title: Some(Arc::from(match place.rule {

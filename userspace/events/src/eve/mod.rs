@@ -5,8 +5,9 @@
 //!
 //! - `alert.context.residency`: the whole [`Residency`];
 //! - `alert.metadata`: lists of strings (rule, class, control);
-//! - `metadata.flowvars`: `{"gid", "key", "value"}` strings, and for flow records one
-//!   `{"gid": "residency", "residency": {...}}`;
+//! - `alert.context.finding`: the whole [`crate::finding::Finding`];
+//! - `metadata.flowvars`: `{"gid", "key", "value"}` strings, for flow records one
+//!   `{"gid": "residency", "residency": {...}}`, for calls one `{"gid": "octroi", "call": {...}}`;
 //! - `traffic.id` and `traffic.label`: words to search by.
 //!
 //! Times are UTC (`+0000`) with microseconds. What EVE could not express: the source of a name that
@@ -14,6 +15,8 @@
 //! accepted, blocked and rejected (they stand in `metadata.flowvars`).
 
 mod alert;
+mod call;
+mod finding;
 mod flow;
 mod notice;
 mod stamp;
@@ -24,6 +27,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
 
+use crate::call::CallRecord;
 use crate::identity::Origin;
 use crate::model::{Conversation, Event, NameSource};
 use crate::residency::Residency;
@@ -39,6 +43,8 @@ impl Event {
             Self::Alert(alert) => write(out, &alert::line(alert, origin, &id)),
             Self::Flow(flow) => write(out, &flow::line(flow, origin, &id)),
             Self::Stats(stats) => write(out, &stats::line(stats, origin, &id)),
+            Self::Call(call) => write(out, &call::line(call, origin, &id)),
+            Self::Finding(finding) => write(out, &finding::line(finding, origin, &id)),
             Self::Notice(notice) => write(out, &notice::line(notice, origin, &id)),
         };
         // Lines are made of strings and numbers, and memory takes every write: this cannot fail.
@@ -253,6 +259,10 @@ enum Var<'a> {
     Whole {
         gid: &'static str,
         residency: &'a Residency,
+    },
+    Call {
+        gid: &'static str,
+        call: &'a CallRecord,
     },
 }
 

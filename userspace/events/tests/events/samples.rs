@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::date;
+use octroi_events::call::{Leg, ServiceOf};
+use octroi_events::finding::{Hit, Matter};
 use octroi_events::{
-    Alert, Alternative, BasisLine, ControlBasis, Conversation, Counterfactual, Counters,
-    CountryCode, EndReason, Event, Evidence, FlowRecord, FlowStage, HostingConfidence, LawLine,
-    Mode, Name, NameSource, Named, Notice, NoticeKind, Origin, Reach, Residency, ResidencyClass,
-    RuleStep, SCHEMA, SinkStatus, Stats, TcpFlags, Traffic, Verdict,
+    Alert, Alternative, BasisLine, CallRecord, Calls, ControlBasis, Conversation, Counterfactual,
+    Counters, CountryCode, EndReason, Event, Evidence, Finding, Findings, FlowRecord, FlowStage,
+    HostingConfidence, LawLine, Mode, Name, NameSource, Named, Notice, NoticeKind, Origin, Reach,
+    Residency, ResidencyClass, RuleStep, SCHEMA, SinkStatus, Stats, TcpFlags, Traffic, Verdict,
 };
+use octroi_geo_db::Catalogue;
 
 pub(crate) fn origin() -> Origin {
     Origin::new("gw-dgfip-01", "19a8b3-1f4")
@@ -80,6 +83,10 @@ pub(crate) fn residency() -> Residency {
         name_src: Some(NameSource::Sni),
         name_dns_bound: None,
         ech: None,
+        ech_seen: None,
+        naming: octroi_events::Naming::Confirmed,
+        speaks: Some("tls".into()),
+        name_chain: Vec::new(),
         name_could_change: false,
         rule: "no-foreign-control".into(),
         rule_title: Some("No operator under extraterritorial law".into()),
@@ -278,6 +285,55 @@ pub(crate) fn notice() -> Notice {
     .with("file", "policy.toml")
 }
 
+pub(crate) fn call() -> CallRecord {
+    let second = 1_000_000_000;
+    let teams = ServiceOf {
+        id: "ms-teams".into(),
+        name: "Microsoft Teams".into(),
+        operator: "microsoft".into(),
+    };
+    let client = "10.10.4.23".parse().unwrap();
+    let mut calls = Calls::default();
+    calls.signalled(client, teams.clone(), "teams.microsoft.com", 90 * second);
+    calls.ended(Leg {
+        flow_id: 77,
+        client,
+        zone: Some("cabinet".into()),
+        destination: "52.112.0.9".parse().unwrap(),
+        protocol: 17,
+        speaks: Some("stun".into()),
+        service: Some(teams),
+        first_ns: 100 * second,
+        last_ns: 822 * second,
+        outbound: (36_100, 7_220_000),
+        reply: (44_000, 38_720_000),
+        verdict: Verdict::Flag,
+        enforced: true,
+    });
+    let (_, call) = calls.flush().remove(0);
+    CallRecord::new(
+        call,
+        time(900_000),
+        time(100_000),
+        &Catalogue::embedded().unwrap(),
+    )
+}
+
+pub(crate) fn finding() -> Finding {
+    let matter = Matter::of(&Catalogue::embedded().unwrap(), "www.grabify.link").unwrap();
+    Findings::default()
+        .hit(Hit {
+            time: time(5),
+            client: "10.10.4.23".parse().unwrap(),
+            zone: Some("cabinet".into()),
+            name: "www.grabify.link".into(),
+            seen_by: "sni".into(),
+            destination: Some("203.0.113.7".parse().unwrap()),
+            matter,
+        })
+        .remove(0)
+}
+
 /// One event of every shape, by the name of its golden file.
 pub(crate) fn all() -> Vec<(&'static str, Event)> {
     vec![
@@ -286,6 +342,8 @@ pub(crate) fn all() -> Vec<(&'static str, Event)> {
         ("alert-rejected-quic", Event::Alert(rejected_quic())),
         ("alert-bare", Event::Alert(bare())),
         ("flow", Event::Flow(flow())),
+        ("call", Event::Call(call())),
+        ("finding", Event::Finding(finding())),
         ("stats", Event::Stats(stats())),
         ("notice", Event::Notice(notice())),
     ]

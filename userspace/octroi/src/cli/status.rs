@@ -83,8 +83,8 @@ fn render(report: &StatusReport) -> String {
     line(
         "flows",
         format!(
-            "{} of {}  alerts {}",
-            report.flows, report.flows_capacity, report.alerts
+            "{} of {}  alerts {}  calls {}",
+            report.flows, report.flows_capacity, report.alerts, report.calls
         ),
     );
     let holds: Vec<_> = report
@@ -95,6 +95,18 @@ fn render(report: &StatusReport) -> String {
         .collect();
     if !holds.is_empty() {
         line("names", holds.join(", "));
+    }
+    for finding in &report.findings {
+        line(
+            "finding",
+            format!(
+                "{}  {}  {} times, last {:.0}",
+                finding.client,
+                finding.signature(),
+                finding.count,
+                finding.last
+            ),
+        );
     }
     for sink in &report.sinks {
         let state = sink.error.clone().unwrap_or_else(|| "works".to_owned());

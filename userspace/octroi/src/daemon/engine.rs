@@ -5,8 +5,10 @@ use octroi_abi::event::{FlowEvent, end, kind};
 use octroi_abi::flow::{AWAITS_NAME, ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
 use octroi_abi::rules::{MAX_RULES, RULE_DEFAULT, RULE_NONE, RULE_OPAQUE};
 use octroi_datapath::{Datapath, Rewritten, VerdictChange};
-use octroi_inspect::name::{AppProtocol, Ech, NameEvent, NameSource, Namer, NamerLimits, Sample};
-use octroi_policy::{Decision, Opaque, Verdict};
+use octroi_inspect::name::{
+    AppProtocol, Ech, Evidence, NameEvent, NameSource, Namer, NamerLimits, Sample,
+};
+use octroi_policy::{Decision, EchSeen, Naming, Opaque, Verdict};
 
 use super::clock::Clock;
 use super::gate::InForce;
@@ -121,6 +123,7 @@ impl Engine {
         found.clear();
         self.namer.observe(sample, found);
         for event in found.drain(..) {
+            self.teller.heard(&self.judge, &event);
             self.on_name(datapath, event);
         }
     }
@@ -144,9 +147,18 @@ impl Engine {
         if event.protocol != AppProtocol::Unknown {
             flow.app = Some(event.protocol);
         }
+        if event.source == NameSource::Nameless {
+            if flow.name.is_none() {
+                flow.naming = Naming::Nameless;
+            }
+            flow.ech = ech_seen(event.ech);
+            self.decide(datapath, &event.key);
+            return;
+        }
         if !event.source.names_destination() {
             return;
         }
+        let naming = naming(event.evidence);
         let told = FlowName {
             name: event.name,
             source: event.source,
@@ -163,6 +175,9 @@ impl Engine {
                 let question = Question {
                     named: Named {
                         name: Some(&told.name),
+                        naming,
+                        chain: &event.chain,
+                        ech: ech_seen(event.ech),
                         ..question.named
                     },
                     ..question
@@ -171,9 +186,10 @@ impl Engine {
             }
         };
         if replaces {
-            flow.dns_bound |= self.namer.dns_name_for(&event.key) == Some(told.name.as_str());
             flow.name = Some(told);
-            flow.ech = matches!(event.ech, Ech::Possible | Ech::Real);
+            flow.naming = naming;
+            flow.chain = event.chain;
+            flow.ech = ech_seen(event.ech);
             self.decide(datapath, &event.key);
         }
     }
@@ -181,10 +197,11 @@ impl Engine {
     /// Makes sure that a flow is known; a DNS answer may name it at once.
     pub(super) fn known(&mut self, key: FlowKey, state: FlowState, ifindex: u32) {
         let (flow, is_new, replaced) = self.registry.take_in(key, state, ifindex);
-        if is_new && let Some(name) = self.namer.dns_name_for(&key) {
-            flow.dns_bound = true;
+        if is_new && let Some(binding) = self.namer.binding_for(&key) {
+            flow.naming = Naming::Dns;
+            flow.chain = binding.chain.iter().map(ToString::to_string).collect();
             flow.name = Some(FlowName {
-                name: name.to_owned(),
+                name: binding.name.to_string(),
                 source: NameSource::Dns,
             });
         }
@@ -196,7 +213,8 @@ impl Engine {
                 // No handshake: the kernel's table had given the conversation up, and it goes on.
                 // Its client will not say its name again.
                 flow.name.clone_from(&old.name);
-                flow.dns_bound = old.dns_bound;
+                flow.naming = old.naming;
+                flow.chain.clone_from(&old.chain);
                 flow.ech = old.ech;
                 flow.app = old.app;
             }
@@ -210,7 +228,10 @@ impl Engine {
         let Some(flow) = self.registry.get_mut(key) else {
             return;
         };
-        if self.names_enforced && flow.name.is_some() && judged_by_policy(flow.state.rule) {
+        if self.names_enforced
+            && flow.naming != Naming::Pending
+            && judged_by_policy(flow.state.rule)
+        {
             let question = question(flow, self.judge.day());
             let decision = self.judge.decide(&question);
             // What awaits its name is settled when all of it is read (see `handshake`), unless what
@@ -301,6 +322,7 @@ impl Engine {
             }
             self.ended(&flow, end);
         }
+        self.teller.calls(&self.judge, &self.clock, &self.registry);
     }
 
     /// A flow whose event was lost: which shadow rule matched is found again.
@@ -317,6 +339,7 @@ impl Engine {
         for flow in self.registry.drain() {
             self.ended(&flow, End::Shutdown);
         }
+        self.teller.last_calls(&self.judge, &self.clock);
     }
 
     fn ended(&mut self, flow: &LiveFlow, end: End) {
@@ -331,6 +354,26 @@ impl Engine {
             end
         };
         self.teller.record(&self.judge, &self.clock, flow, end);
+    }
+}
+
+/// What a name rests on, in the words of the policy.
+const fn naming(evidence: Evidence) -> Naming {
+    match evidence {
+        Evidence::Dns => Naming::Dns,
+        Evidence::Confirmed => Naming::Confirmed,
+        Evidence::Unasked => Naming::Unasked,
+        Evidence::Contradicted => Naming::Contradicted,
+    }
+}
+
+/// How the client hid its name, in the words of the policy.
+const fn ech_seen(ech: Ech) -> EchSeen {
+    match ech {
+        Ech::None => EchSeen::None,
+        Ech::Grease => EchSeen::Grease,
+        Ech::Possible => EchSeen::Possible,
+        Ech::Real => EchSeen::Real,
     }
 }
 

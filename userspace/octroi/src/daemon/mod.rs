@@ -26,6 +26,7 @@ mod taken_over;
 mod tell;
 mod timers;
 mod updates;
+mod watch;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -10,7 +10,9 @@ use octroi_events::{
     Conversation, EndReason, Name, NameSource, Residency, TcpFlags, Traffic, Verdict,
 };
 use octroi_geo_db::catalogue::Language;
+use octroi_inspect::name::AppProtocol;
 use octroi_policy::protocol::has_ports;
+use octroi_policy::{EchSeen, Naming};
 
 use super::clock::Clock;
 use super::engine::{Engine, question};
@@ -30,8 +32,10 @@ struct Key {
     port: u16,
     name: Option<String>,
     name_source: Option<NameSource>,
-    dns_bound: bool,
-    ech: bool,
+    naming: Naming,
+    speaks: Option<AppProtocol>,
+    ech: EchSeen,
+    chain: Vec<String>,
     opaque: u8,
     rule: u16,
     verdict: u8,
@@ -53,8 +57,10 @@ impl Reasons {
             port: flow.key.outside_port,
             name: name.map(|name| name.name.clone()),
             name_source: name.and_then(|name| name_source(name.source)),
-            dns_bound: flow.dns_bound,
+            naming: flow.naming,
+            speaks: flow.app,
             ech: flow.ech,
+            chain: flow.chain.clone(),
             opaque: flow.state.opaque,
             rule: flow.state.rule,
             verdict: flow.state.verdict,
@@ -81,8 +87,6 @@ fn residency(judge: &Judge, flow: &LiveFlow) -> Residency {
     if let Some(name) = &flow.name {
         residency.name = Some(name.name.as_str().into());
         residency.name_src = name_source(name.source);
-        residency.name_dns_bound = Some(flow.dns_bound);
-        residency.ech = Some(flow.ech);
     }
     residency
 }

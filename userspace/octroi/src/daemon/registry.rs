@@ -43,11 +43,12 @@ pub(super) struct LiveFlow {
     pub(super) shadow: Option<(u16, Verdict)>,
     /// What it was named.
     pub(super) name: Option<FlowName>,
-    /// A DNS answer given to this client named this address: `name` does not rest on the
-    /// client's word alone.
-    pub(super) dns_bound: bool,
-    /// The client's hello held an encrypted hello, or a placeholder for one.
-    pub(super) ech: bool,
+    /// What the name rests on; `Pending` while one may still come.
+    pub(super) naming: Naming,
+    /// CNAME targets through which the DNS answer for the name led.
+    pub(super) chain: Vec<String>,
+    /// Whether the client hid its name.
+    pub(super) ech: EchSeen,
     /// What is spoken on it.
     pub(super) app: Option<AppProtocol>,
     /// Interface of its first packet.
@@ -72,8 +73,9 @@ impl LiveFlow {
             id: flow_id(&key, state.first_ns),
             shadow: None,
             name: None,
-            dns_bound: false,
-            ech: false,
+            naming: Naming::Pending,
+            chain: Vec::new(),
+            ech: EchSeen::None,
             app: None,
             ifindex,
             alerted: false,
@@ -88,24 +90,13 @@ impl LiveFlow {
 impl LiveFlow {
     /// What the judge may know of its name.
     pub(super) fn named(&self) -> Named<'_> {
-        let name = self.name.as_ref();
-        let naming = match name.map(|name| name.source) {
-            None => Naming::Pending,
-            Some(NameSource::Dns) => Naming::Dns,
-            Some(_) if self.dns_bound => Naming::Confirmed,
-            Some(_) => Naming::Unasked,
-        };
         let spoken = self.app.filter(|&app| app != AppProtocol::Unknown);
         Named {
-            name: name.map(|name| name.name.as_str()),
-            naming,
+            name: self.name.as_ref().map(|name| name.name.as_str()),
+            naming: self.naming,
             speaks: spoken.map(AppProtocol::name),
-            ech: if self.ech {
-                EchSeen::Possible
-            } else {
-                EchSeen::None
-            },
-            chain: &[],
+            ech: self.ech,
+            chain: &self.chain,
         }
     }
 }
@@ -159,11 +150,11 @@ impl Registry {
         self.flows.values()
     }
 
-    /// Keys of the flows that have a name.
+    /// Keys of the flows of which is known how they are named, or that they have no name.
     pub(super) fn named(&self) -> Vec<FlowKey> {
         self.flows
             .values()
-            .filter(|flow| flow.name.is_some())
+            .filter(|flow| flow.naming != Naming::Pending)
             .map(|flow| flow.key)
             .collect()
     }

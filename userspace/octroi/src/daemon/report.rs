@@ -15,6 +15,9 @@ use super::engine::Engine;
 use super::gate::Gate;
 use super::rows;
 
+/// Open findings that a status lists.
+const FINDINGS_SHOWN: usize = 32;
+
 /// How the gateway is now.
 pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
     let counters = counters(gate)?;
@@ -40,6 +43,17 @@ pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
         flows: engine.registry.len() as u64,
         flows_capacity: capacity,
         alerts: engine.teller.log().raised(),
+        calls: engine.teller.watch().calls().0,
+        tracking_hits: engine.teller.watch().findings().hits(),
+        findings: engine
+            .teller
+            .watch()
+            .findings()
+            .open()
+            .into_iter()
+            .take(FINDINGS_SHOWN)
+            .cloned()
+            .collect(),
         queue_length: queue.length as u64,
         queue_capacity: queue.capacity as u64,
         queue_lost: queue.lost,

@@ -148,12 +148,14 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
         (None, Some(source)) => judge.policy.zone_of(source),
         (None, None) => 0,
     };
+    let protocol = request.protocol.unwrap_or(TCP);
+    let port = request.port.unwrap_or(HTTPS);
     let question = Question {
         zone,
         destination: request.destination,
-        protocol: request.protocol.unwrap_or(TCP),
-        port: request.port.unwrap_or(HTTPS),
-        named: Named::asked(request.name.as_deref()),
+        protocol,
+        port,
+        named: Named::asked(request.name.as_deref(), protocol, port),
         opaque: Opaque::None,
         at: judge.day(),
     };

@@ -13,14 +13,16 @@ use octroi_events::sink::{
     Dispatcher, DispatcherOptions, FileOptions, FileSink, QueueStatus, Sink, StdoutSink,
 };
 use octroi_events::{Alert, Event, FlowRecord, Notice, Origin, Stats, Verdict};
+use octroi_inspect::name::NameEvent;
 use tracing::warn;
 
 use super::alert_log::AlertLog;
 use super::clock::Clock;
 use super::guarded::Guarded;
 use super::reason::{Reasons, conversation, end_reason};
-use super::registry::{End, LiveFlow};
+use super::registry::{End, LiveFlow, Registry};
 use super::rows;
+use super::watch::Watch;
 use crate::config::EventsConfig;
 use crate::judge::Judge;
 
@@ -35,6 +37,7 @@ pub(super) struct Teller {
     reasons: Reasons,
     interfaces: HashMap<u32, Arc<str>>,
     flow_records: bool,
+    watch: Watch,
 }
 
 impl Teller {
@@ -63,6 +66,7 @@ impl Teller {
             reasons: Reasons::default(),
             interfaces: HashMap::new(),
             flow_records: config.flow_records,
+            watch: Watch::default(),
         })
     }
 
@@ -94,6 +98,32 @@ impl Teller {
             },
             |dispatcher| dispatcher.handle().status(),
         )
+    }
+
+    /// What is seen of calls and tracking links.
+    pub(super) fn watch(&self) -> &Watch {
+        &self.watch
+    }
+
+    /// A name was asked for or said.
+    pub(super) fn heard(&mut self, judge: &Judge, event: &NameEvent) {
+        for finding in self.watch.heard(judge, event) {
+            self.send(Event::Finding(finding));
+        }
+    }
+
+    /// Tells the calls that are over.
+    pub(super) fn calls(&mut self, judge: &Judge, clock: &Clock, registry: &Registry) {
+        for call in self.watch.over(judge, clock, registry) {
+            self.send(Event::Call(call));
+        }
+    }
+
+    /// Tells the calls that are left: every flow has ended.
+    pub(super) fn last_calls(&mut self, judge: &Judge, clock: &Clock) {
+        for call in self.watch.last(judge, clock) {
+            self.send(Event::Call(call));
+        }
     }
 
     /// Raises the alert of a flow's decision, once.
@@ -135,15 +165,19 @@ impl Teller {
         }
     }
 
-    /// Tells the alerts whose window is over. To be called about once a second.
+    /// Tells the alerts whose window is over, and what is due of findings. To be called about once a second.
     pub(super) fn unfold(&mut self) {
         for alert in self.folder.expire(Timestamp::now()) {
             self.tell_alert(&alert);
+        }
+        for finding in self.watch.expire() {
+            self.send(Event::Finding(finding));
         }
     }
 
     /// Tells the account of a flow that ended.
     pub(super) fn record(&mut self, judge: &Judge, clock: &Clock, flow: &LiveFlow, end: End) {
+        self.watch.ended(judge, flow);
         if !self.flow_records {
             return;
         }
@@ -185,6 +219,9 @@ impl Teller {
     pub(super) fn close(&mut self) {
         for alert in self.folder.flush() {
             self.tell_alert(&alert);
+        }
+        for finding in self.watch.close() {
+            self.send(Event::Finding(finding));
         }
         if let Some(dispatcher) = self.dispatcher.take() {
             let left = dispatcher.shutdown(PATIENCE);

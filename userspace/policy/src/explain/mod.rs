@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::decision::Decision;
 use crate::model::{Mode, Policy, Rule};
+use crate::naming::{EchSeen, Naming, service_behind};
 use crate::subject::{Facts, Subject};
 use crate::words;
 
@@ -36,6 +37,21 @@ pub struct Explanation {
     pub embedded: Option<EmbeddedLine>,
     /// Host name that was known.
     pub name: Option<String>,
+    /// What the name rests on.
+    #[serde(default)]
+    pub naming: Naming,
+    /// What the client speaks, when that was recognised.
+    #[serde(default)]
+    pub speaks: Option<String>,
+    /// Whether the client hid its name; `None` while it has not spoken.
+    #[serde(default)]
+    pub ech: Option<EchSeen>,
+    /// CNAME targets through which the DNS answer for the name led.
+    #[serde(default)]
+    pub chain: Vec<String>,
+    /// The CNAME target that the service is known by, when it is not known by the name itself.
+    #[serde(default)]
+    pub service_alias: Option<String>,
     /// IP protocol number.
     pub protocol: u8,
     /// Destination port; 0 when there is none.
@@ -219,6 +235,11 @@ impl Policy {
                 server: embedded.server,
             }),
             name: subject.name.map(str::to_owned),
+            naming: subject.naming,
+            speaks: subject.speaks.map(str::to_owned),
+            ech: facts.ech(),
+            chain: subject.chain.to_vec(),
+            service_alias: service_alias(subject),
             protocol: subject.protocol,
             port: subject.port,
             opaque,
@@ -337,6 +358,13 @@ impl Policy {
         }
         steps
     }
+}
+
+/// The CNAME target that showed the service of a subject; `None` when the name itself did.
+fn service_alias(subject: &Subject<'_>) -> Option<String> {
+    let name = subject.name?;
+    let (service, by) = service_behind(subject.catalogue, name, subject.chain)?;
+    (by != name && subject.profile.service.as_deref() == Some(&*service.id)).then(|| by.to_owned())
 }
 
 fn law_lines(profile: &Profile, catalogue: &Catalogue) -> Vec<LawLine> {

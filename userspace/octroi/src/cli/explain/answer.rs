@@ -40,7 +40,7 @@ impl Desk {
             destination,
             protocol: self.protocol,
             port: self.port,
-            named: Named::asked(name),
+            named: Named::asked(name, self.protocol, self.port),
             opaque: Opaque::None,
             at: self.at,
         }

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Fields that tell when and by what it was decided, and sentences: they differ without meaning
 /// that another thing was decided.
-const NOT_COMPARED: [&str; 12] = [
+const NOT_COMPARED: [&str; 16] = [
     "schema",
     "at",
     "evidence",
@@ -18,6 +18,10 @@ const NOT_COMPARED: [&str; 12] = [
     "name_src",
     "name_dns_bound",
     "ech",
+    "ech_seen",
+    "naming",
+    "speaks",
+    "name_chain",
     "trust",
 ];
 

@@ -9,12 +9,13 @@ use octroi_geo_db::catalogue::{Catalogue, Language, Service, Text};
 use octroi_geo_db::profile::{Profile, Qualification};
 use octroi_policy::explain::Way;
 use octroi_policy::layout::Page;
-use octroi_policy::{EchSeen, Naming, Opaque, Subject};
+use octroi_policy::{Opaque, Subject};
 use serde::Serialize;
 
 use super::Desk;
 use super::share::{self, Shares};
 use super::words::{self, Phrase};
+use crate::judge::Named;
 
 /// Rows told of each prefix of a service.
 const TOLD: usize = 3;
@@ -163,6 +164,7 @@ fn by_name(desk: &Desk, name: &str, service: Option<&Service>) -> Residency {
     dossier.profile = unknown;
     dossier.claims.clear();
     dossier.asn = None;
+    let named = Named::asked(Some(name), desk.protocol, desk.port);
     let subject = Subject {
         catalogue,
         zone: desk.zone,
@@ -172,10 +174,10 @@ fn by_name(desk: &Desk, name: &str, service: Option<&Service>) -> Residency {
         protocol: desk.protocol,
         port: desk.port,
         name: Some(name),
-        naming: Naming::Confirmed,
-        speaks: None,
-        ech: EchSeen::None,
-        chain: &[],
+        naming: named.naming,
+        speaks: named.speaks,
+        ech: named.ech,
+        chain: named.chain,
         opaque: Opaque::None,
         at: desk.at,
     };

@@ -122,6 +122,7 @@ fn question<'a>(desk: &Desk, past: &'a PastFlow, zone: u8) -> Question<'a> {
 /// What the record says of the flow's name.
 fn named(told: &Residency) -> Named<'_> {
     let naming = match (told.name.as_deref(), told.name_src, told.name_dns_bound) {
+        _ if told.naming != Naming::Pending => told.naming,
         (None, ..) => Naming::Pending,
         (Some(_), Some(NameSource::Dns), _) => Naming::Dns,
         (Some(_), _, Some(false)) => Naming::Unasked,
@@ -130,6 +131,8 @@ fn named(told: &Residency) -> Named<'_> {
     Named {
         name: told.name.as_deref(),
         naming,
+        speaks: told.speaks.as_deref(),
+        ech: told.ech_seen.unwrap_or_default(),
         ..Named::default()
     }
 }

@@ -269,7 +269,9 @@ fn named_prefixes(desk: &Desk) -> Vec<IpNet> {
 }
 
 fn share(desk: &Desk, piece: &Piece, name: Option<&str>, rule: u16, verdict: Verdict) -> Share {
-    let profile = desk.judge.profile(piece.class, &Named::asked(name));
+    let profile = desk
+        .judge
+        .profile(piece.class, &Named::asked(name, desk.protocol, desk.port));
     Share {
         addresses: piece.addresses,
         verdict,
