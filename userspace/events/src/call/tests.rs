@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Severity;
 
 const CLIENT: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 1, 0, 5));
 

@@ -128,6 +128,6 @@ mod tests {
             .collect();
         // 2 and 3 are the statistics, 1 the oldest notice.
         assert_eq!(numbers, [4, 5, 6]);
-        assert_eq!(queue.lost(), [0, 2, 1, 0]);
+        assert_eq!(queue.lost(), [0, 2, 0, 1, 0, 0]);
     }
 }
