@@ -8,15 +8,23 @@
 //! A new target is a function here, a row in [`TARGETS`], a program in `fuzz/bins` and seeds in
 //! `fuzz/corpus/<name>`; the test refuses a target that lacks one of them.
 
+mod captures;
 pub mod mutate;
+mod names;
+mod packets;
 mod products;
 mod sources;
+mod streams;
 
+pub use self::captures::capture;
+pub use self::names::{certificate, dns, http1, http2, tls};
+pub use self::packets::{fragment, packet, tunnel};
 pub use self::products::{atlas, catalogue, declaration};
 pub use self::sources::{
     aws, azure, cloudip, container, geofeed, google, m365, mmdb, oracle, overrides, prefix_list,
     range_csv,
 };
+pub use self::streams::{namer, quic, starttls};
 
 /// A body and its name.
 pub struct Target {
@@ -27,7 +35,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 27] = [
     target("mmdb", mmdb),
     target("range_csv", range_csv),
     target("geofeed", geofeed),
@@ -43,6 +51,18 @@ pub const TARGETS: [Target; 15] = [
     target("declaration", declaration),
     target("catalogue", catalogue),
     target("atlas", atlas),
+    target("capture", capture),
+    target("packet", packet),
+    target("tunnel", tunnel),
+    target("fragment", fragment),
+    target("dns", dns),
+    target("tls", tls),
+    target("certificate", certificate),
+    target("http1", http1),
+    target("http2", http2),
+    target("quic", quic),
+    target("starttls", starttls),
+    target("namer", namer),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

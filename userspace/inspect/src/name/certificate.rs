@@ -48,8 +48,9 @@ fn only(bytes: &[u8], tag: u8) -> Option<&[u8]> {
 }
 
 /// The DNS names of a certificate's subject, lower case, as they stand there: a name may begin
-/// with `*.`. Empty when there are none, or it is malformed.
-pub(super) fn names(der: &[u8]) -> Vec<String> {
+/// with `*.`, and is not checked to be one. Empty when there are none, or it is malformed.
+#[must_use]
+pub fn names(der: &[u8]) -> Vec<String> {
     subject_names(der).unwrap_or_default()
 }
 

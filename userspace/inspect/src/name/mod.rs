@@ -31,10 +31,12 @@ mod talk;
 mod tls;
 
 pub use binding::{Binding, Bindings, MAX_TTL_NS, MIN_TTL_NS};
+pub use certificate::names as certificate_names;
 pub use dns::{DnsError, MAX_CHAIN, Message, Question, Record, RecordData, Resolution};
 pub use event::{Ech, Evidence, Heard, NameEvent, NameSource, Sample};
 pub use hostname::{hostname, is_hostname};
 pub use http::{Head, begins_request, request_head};
+pub use http2::first_request as http2_request;
 pub use limits::{NamerLimits, NamerStats};
 pub use namer::Namer;
 pub use protocol::AppProtocol;

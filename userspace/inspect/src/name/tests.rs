@@ -1,6 +1,7 @@
 mod answers;
 mod heard;
 mod hidden;
+mod seeds;
 mod spoken;
 
 use std::net::IpAddr;

@@ -138,7 +138,7 @@ pub(super) fn by_ethertype(kind: u16, rest: &[u8], tags: u8) -> Result<Network<'
 
 /// Behind the label with the bottom-of-stack bit there is no type: the IP version tells
 /// (RFC 4928). A pseudowire begins with 0 or 1 there and is not IP.
-fn mpls(data: &[u8]) -> Result<Network<'_>, Opaque> {
+pub(super) fn mpls(data: &[u8]) -> Result<Network<'_>, Opaque> {
     for (index, label) in data.chunks_exact(4).take(MAX_MPLS_LABELS).enumerate() {
         if label[2] & 1 == 1 {
             return raw(&data[4 * (index + 1)..]);

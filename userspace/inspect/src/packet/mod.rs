@@ -44,6 +44,10 @@ pub mod protocol {
     pub const SCTP: u8 = 132;
     /// UDP-Lite.
     pub const UDP_LITE: u8 = 136;
+    /// Ethernet within IP.
+    pub const ETHER_IP: u8 = 97;
+    /// MPLS in IP.
+    pub const MPLS: u8 = 137;
 }
 
 /// TCP flags, as in the 14th byte of the header.

@@ -21,8 +21,10 @@ const FLAG_END_HEADERS: u8 = 0x04;
 const FLAG_PADDED: u8 = 0x08;
 const FLAG_PRIORITY: u8 = 0x20;
 
-/// Reads the first request from the start of a stream: its host, and what the stream speaks.
-pub(super) fn first_request(stream: &[u8]) -> (Head, AppProtocol) {
+/// Reads the first request from the start of a stream of HTTP/2 with prior knowledge: its host, and
+/// what the stream speaks.
+#[must_use]
+pub fn first_request(stream: &[u8]) -> (Head, AppProtocol) {
     let shared = PREFACE.len().min(stream.len());
     if stream[..shared] != PREFACE[..shared] {
         return (Head::Not, AppProtocol::Unknown);
@@ -189,9 +191,9 @@ mod tests {
     proptest! {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            first_request(&bytes);
-            first_request(&stream(&[bytes.clone()]));
-            first_request(&stream(&[frame(1, 4, &bytes)]));
+            let _ = first_request(&bytes);
+            let _ = first_request(&stream(&[bytes.clone()]));
+            let _ = first_request(&stream(&[frame(1, 4, &bytes)]));
         }
     }
 }

@@ -8,8 +8,8 @@ use super::keys::Secrets;
 use super::*;
 use crate::testing::hello_message;
 
-const V1: u32 = 1;
-const V2: u32 = 0x6b33_43cf;
+pub(in crate::name) const V1: u32 = 1;
+pub(in crate::name) const V2: u32 = 0x6b33_43cf;
 
 fn variable(value: usize) -> Vec<u8> {
     u32::try_from(value | 0x8000_0000)
@@ -18,7 +18,7 @@ fn variable(value: usize) -> Vec<u8> {
         .to_vec()
 }
 
-fn crypto(offset: usize, bytes: &[u8]) -> Vec<u8> {
+pub(in crate::name) fn crypto(offset: usize, bytes: &[u8]) -> Vec<u8> {
     let mut frame = vec![6];
     frame.extend(variable(offset));
     frame.extend(variable(bytes.len()));
@@ -27,7 +27,13 @@ fn crypto(offset: usize, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// A client's Initial packet, sealed under the keys of `chosen` and sent to `destination`.
-fn seal(version: u32, chosen: &[u8], destination: &[u8], number: u8, frames: &[u8]) -> Vec<u8> {
+pub(in crate::name) fn seal(
+    version: u32,
+    chosen: &[u8],
+    destination: &[u8],
+    number: u8,
+    frames: &[u8],
+) -> Vec<u8> {
     let known = version::version(version).unwrap();
     let secrets = Secrets::of_client(known.schemes[0], chosen);
     let mut packet = vec![0xc0 | known.initial_type << 4];
