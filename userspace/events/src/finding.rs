@@ -116,6 +116,8 @@ impl Matter {
 pub struct Hit {
     /// When.
     pub time: Timestamp,
+    /// How often, at least 1.
+    pub times: u64,
     /// Who asked for it or said it.
     pub client: IpAddr,
     /// Zone of the client.
@@ -238,7 +240,7 @@ impl Findings {
 
     /// Takes in a hit; returns what is to be told now.
     pub fn hit(&mut self, hit: Hit) -> Vec<Finding> {
-        self.hits += 1;
+        self.hits += hit.times;
         let (kind, word) = hit.matter.key();
         let key = (hit.client, kind, word);
         if let Some(open) = self.open.get_mut(&key) {
@@ -270,7 +272,7 @@ impl Findings {
             destination: hit.destination,
             first: hit.time,
             last: hit.time,
-            count: 1,
+            count: hit.times,
         };
         told.push(finding.clone());
         let open = Open {
@@ -316,7 +318,7 @@ impl Findings {
 impl Open {
     fn take(&mut self, hit: &Hit) {
         let finding = &mut self.finding;
-        finding.count += 1;
+        finding.count += hit.times;
         finding.last = finding.last.max(hit.time);
         if hit.destination.is_some() {
             finding.destination = hit.destination;
@@ -367,6 +369,7 @@ mod tests {
         let catalogue = Catalogue::embedded().unwrap();
         Hit {
             time: at(second),
+            times: 1,
             client: "10.1.0.5".parse().unwrap(),
             zone: None,
             name: name.into(),

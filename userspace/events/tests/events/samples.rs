@@ -324,6 +324,7 @@ pub(crate) fn finding() -> Finding {
     Findings::default()
         .hit(Hit {
             time: time(5),
+            times: 1,
             client: "10.10.4.23".parse().unwrap(),
             zone: Some("cabinet".into()),
             name: "www.grabify.link".into(),

@@ -18,6 +18,7 @@ use super::desk::{Desk, Opening};
 use super::flow_line::FlowLine;
 use super::names::Names;
 use super::report::{AlertKey, Report};
+use super::watch::{self, Noted};
 use crate::judge::{Named, Question};
 
 /// Answers remembered by each shard.
@@ -36,6 +37,7 @@ pub(crate) struct Judging {
     rows: usize,
     filter: Arc<Filter>,
     names: Option<Names>,
+    noted: Noted,
     capture: usize,
 }
 
@@ -78,6 +80,7 @@ impl Judging {
             rows,
             filter,
             names: with_names.then(|| Names::new(rows)),
+            noted: Noted::default(),
             capture: 0,
         }
     }
@@ -90,7 +93,9 @@ impl Judging {
     pub(super) fn into_report(shards: Vec<Self>, desk: &Arc<Desk>, rows: usize) -> Report {
         let mut whole = Report::new(desk, rows);
         let mut names: Option<Names> = None;
+        let mut noted = Vec::new();
         for shard in shards {
+            noted.push(shard.noted);
             if let Some(ready) = shard.ready {
                 whole.add(ready.report);
             }
@@ -101,6 +106,7 @@ impl Judging {
             }
         }
         whole.names = names.map(Names::into_lines).unwrap_or_default();
+        (whole.calls, whole.findings, whole.unnoted) = watch::told(noted, desk);
         whole.explain(desk);
         whole
     }
@@ -137,6 +143,7 @@ impl Judging {
             ready.report.left_out_by_filter += 1;
             return None;
         }
+        self.noted.flow(flow, &ends, &answer, desk);
         let packets = flow.outbound_packets + flow.reply_packets;
         ready.report.count(&answer, packets, bytes);
         match &line {
@@ -161,6 +168,7 @@ impl Judging {
     }
 
     pub(super) fn name(&mut self, event: &NameEvent, inside_tunnel: bool) {
+        self.noted.name(event);
         if let Some(names) = &mut self.names {
             names.add(event, inside_tunnel);
         }

@@ -27,6 +27,7 @@ mod source;
 mod summary;
 mod teller;
 mod text;
+mod watch;
 
 pub(crate) use arguments::AnalyzeArguments;
 pub(crate) use run::run;

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
-use octroi_events::Residency;
+use octroi_events::{CallRecord, Finding, Residency};
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::{CountryCode, HostingConfidence, Profile, Reach, SpecialUse};
 use octroi_inspect::survey::Counts;
@@ -43,6 +43,15 @@ pub(crate) struct Report {
     pub(crate) alerts_left_out: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<NameLine>,
+    /// Calls of people, in order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) calls: Vec<CallRecord>,
+    /// Tracking links that were asked for or opened.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) findings: Vec<Finding>,
+    /// Names and flows that were not looked at for calls and findings: there was no room.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(crate) unnoted: u64,
     /// Flows that the filter left out of everything but the captures' own numbers.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) left_out_by_filter: u64,
@@ -185,6 +194,9 @@ impl Report {
             alerts: Vec::new(),
             alerts_left_out: 0,
             names: Vec::new(),
+            calls: Vec::new(),
+            findings: Vec::new(),
+            unnoted: 0,
             left_out_by_filter: 0,
             tables: Tables::default(),
             rows,

@@ -22,6 +22,8 @@ pub(super) fn print(report: &Report, with_names: bool, out: &mut impl Write) -> 
     without_flow(report, out)?;
     flows(report, out)?;
     alerts(report, out)?;
+    calls(report, out)?;
+    findings(report, out)?;
     if with_names {
         names(report, out)?;
     }
@@ -164,6 +166,53 @@ fn alerts(report: &Report, out: &mut impl Write) -> io::Result<()> {
     write!(out, "{}", table.render())?;
     left_out(report.alerts_left_out, "alerts", out)?;
     writeln!(out, "why: octroi explain <address> (or --json)")
+}
+
+fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if report.calls.is_empty() {
+        return Ok(());
+    }
+    heading("Calls", out)?;
+    let mut table = Table::new(&[
+        "START", "CLIENT", "SERVICE", "OPERATOR", "CONTROL", "SECONDS>", "OUT>", "IN>", "FLOWS>",
+        "VERDICT", "SURE",
+    ]);
+    for record in &report.calls {
+        let call = &record.call;
+        let control = record.control_country.map(|country| country.to_string());
+        table.row(vec![
+            format!("{:.0}", record.start),
+            call.client.to_string(),
+            call.service_name.to_string(),
+            call.operator_id.to_string(),
+            control.unwrap_or_default(),
+            call.seconds.to_string(),
+            bytes(call.outbound_bytes),
+            bytes(call.reply_bytes),
+            call.flows.to_string(),
+            verdict(call.verdict.name(), call.enforced),
+            call.certainty.name().to_owned(),
+        ]);
+    }
+    write!(out, "{}", table.render())
+}
+
+fn findings(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if report.findings.is_empty() {
+        return Ok(());
+    }
+    heading("Tracking links", out)?;
+    let mut table = Table::new(&["CLIENT", "FINDING", "SEEN BY", "SEEN>", "FIRST"]);
+    for finding in &report.findings {
+        table.row(vec![
+            finding.client.to_string(),
+            finding.signature(),
+            finding.seen_by.join(", "),
+            finding.count.to_string(),
+            format!("{:.0}", finding.first),
+        ]);
+    }
+    write!(out, "{}", table.render())
 }
 
 fn names(report: &Report, out: &mut impl Write) -> io::Result<()> {

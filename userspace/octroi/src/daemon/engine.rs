@@ -123,12 +123,12 @@ impl Engine {
         found.clear();
         self.namer.observe(sample, found);
         for event in found.drain(..) {
-            self.teller.heard(&self.judge, &event);
             self.on_name(datapath, event);
         }
     }
 
     pub(super) fn on_name(&mut self, datapath: &Datapath, event: NameEvent) {
+        self.teller.heard(&self.judge, &event);
         if self.registry.get_mut(&event.key).is_none() {
             // The sample overtook the flow's own event.
             match datapath.flow(&event.key) {

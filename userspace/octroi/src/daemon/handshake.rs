@@ -10,6 +10,7 @@ use octroi_abi::event::HeldHeader;
 use octroi_abi::flow::{AWAITS_NAME, FlowKey};
 use octroi_abi::table::long_time;
 use octroi_datapath::{Answers, Datapath, HeldRecord, MAX_FRAME_BYTES, Release, answer};
+use octroi_inspect::flow;
 use octroi_inspect::name::{Heard, Message, NameEvent, NameSource, NamerStats, Sample, refusal};
 use octroi_policy::{Decision, Naming, Opaque, QueryVerdict, Verdict};
 use tracing::debug;
@@ -94,9 +95,11 @@ impl Engine {
         self.namer.observe(sample, found);
         found.clear();
         let how = match self.forbidden_by_all_names(&key) {
-            Some(name) => {
+            Some((name, chain)) => {
                 if let Some(flow) = self.registry.get_mut(&key) {
                     flow.name = Some(name);
+                    flow.naming = Naming::Dns;
+                    flow.chain = chain;
                 }
                 self.decide(datapath, &key);
                 Release::Decided
@@ -106,8 +109,9 @@ impl Engine {
         self.let_go(datapath, vec![held(record)], how);
     }
 
-    /// The latest name by which a client knows an address, when the policy stops every one of them.
-    fn forbidden_by_all_names(&self, key: &FlowKey) -> Option<FlowName> {
+    /// The latest name by which a client knows an address, with its aliases, when the policy stops
+    /// every one of them.
+    fn forbidden_by_all_names(&self, key: &FlowKey) -> Option<(FlowName, Vec<String>)> {
         let flow = self.registry.get(key)?;
         let mut latest = None;
         for binding in self.namer.bindings_for(key) {
@@ -125,12 +129,13 @@ impl Engine {
             if !decision.enforced || !decision.verdict.stops() {
                 return None;
             }
-            latest = Some(&binding.name);
+            let name = FlowName {
+                name: binding.name.to_string(),
+                source: NameSource::Dns,
+            };
+            latest = Some((name, chain));
         }
-        latest.map(|name| FlowName {
-            name: name.to_string(),
-            source: NameSource::Dns,
-        })
+        latest
     }
 
     /// Something that the client says: its name is in it, or will come, or will not.
@@ -218,10 +223,15 @@ impl Engine {
                 return;
             }
         };
-        let forbidden = questions
-            .iter()
-            .filter_map(|question| question.name.as_deref())
-            .find_map(|name| self.judge_query(&key, name));
+        let names = || {
+            questions
+                .iter()
+                .filter_map(|question| question.name.as_deref())
+        };
+        for name in names() {
+            self.teller.asked(&self.judge, flow::inside(&key), name);
+        }
+        let forbidden = names().find_map(|name| self.judge_query(&key, name));
         let Some((decision, name)) = forbidden else {
             self.let_go(datapath, vec![held(record)], Release::Undecided);
             return;

@@ -2,6 +2,7 @@
 //! log that clients read.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -108,6 +109,13 @@ impl Teller {
     /// A name was asked for or said.
     pub(super) fn heard(&mut self, judge: &Judge, event: &NameEvent) {
         for finding in self.watch.heard(judge, event) {
+            self.send(Event::Finding(finding));
+        }
+    }
+
+    /// A name was asked for in DNS.
+    pub(super) fn asked(&mut self, judge: &Judge, client: IpAddr, name: &str) {
+        for finding in self.watch.asked(judge, client, name) {
             self.send(Event::Finding(finding));
         }
     }

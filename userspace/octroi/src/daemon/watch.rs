@@ -57,11 +57,29 @@ impl Watch {
         {
             self.calls.signalled(client, service, name, event.time_ns);
         }
-        let digest = self.hasher.hash_one(&event.name);
+        let destination = event.source.names_destination();
+        let destination = destination.then(|| flow::outside(&event.key));
+        self.compared(judge, client, &event.name, event.source, destination)
+    }
+
+    /// A name was asked for in DNS: what is to be told of it at once.
+    pub(super) fn asked(&mut self, judge: &Judge, client: IpAddr, name: &str) -> Vec<Finding> {
+        self.compared(judge, client, name, NameSource::Query, None)
+    }
+
+    fn compared(
+        &mut self,
+        judge: &Judge,
+        client: IpAddr,
+        name: &str,
+        source: NameSource,
+        destination: Option<IpAddr>,
+    ) -> Vec<Finding> {
+        let digest = self.hasher.hash_one(name);
         if self.ordinary.contains(&digest) {
             return Vec::new();
         }
-        let Some(matter) = Matter::of(catalogue, &event.name) else {
+        let Some(matter) = Matter::of(judge.atlas.catalogue(), name) else {
             if self.ordinary.len() >= ORDINARY {
                 self.ordinary.clear();
             }
@@ -70,14 +88,12 @@ impl Watch {
         };
         self.findings.hit(Hit {
             time: Timestamp::now(),
+            times: 1,
             client,
             zone: zone(&judge.policy, judge.policy.zone_of(client)),
-            name: event.name.as_str().into(),
-            seen_by: event.source.name().into(),
-            destination: event
-                .source
-                .names_destination()
-                .then(|| flow::outside(&event.key)),
+            name: name.into(),
+            seen_by: source.name().into(),
+            destination,
             matter,
         })
     }
