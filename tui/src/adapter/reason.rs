@@ -33,13 +33,16 @@ pub(crate) fn reason(residency: &Residency) -> Reason {
         let source = residency.name_src.map_or("", |source| source.name());
         let bound = match residency.name_dns_bound {
             Some(true) => ", a DNS answer binds it to this address",
+            Some(false) if residency.naming == events::Naming::Contradicted => {
+                ", DNS gave this address under other names only"
+            }
             Some(false) => ", no DNS answer binds it to this address",
             None => "",
         };
-        let hidden = if residency.ech == Some(true) {
-            ", the client hid the true one (ECH)"
-        } else {
-            ""
+        let hidden = match residency.ech_seen {
+            Some(events::EchSeen::Possible) => ", the client perhaps hid the true one (ECH)",
+            _ if residency.ech == Some(true) => ", the client hid the true one (ECH)",
+            _ => "",
         };
         format!("{name} (by {source}{bound}{hidden})")
     });

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use octroi_events::{
-    CountryCode, FlowStage, HostingConfidence, Name, Reach, Residency, ResidencyClass, Severity,
-    Verdict, words,
+    CountryCode, EchSeen, FlowStage, HostingConfidence, Name, Naming, Reach, Residency,
+    ResidencyClass, Severity, Verdict, words,
 };
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,12 @@ pub struct FlowRow {
     pub app_protocol: Option<Arc<str>>,
     /// Name of the destination, and who said it.
     pub name: Option<Name>,
+    /// What the name rests on, or that there is none.
+    #[serde(default)]
+    pub naming: Naming,
+    /// Whether the client hid its name; `None` while it has not spoken.
+    #[serde(default)]
+    pub ech: Option<EchSeen>,
     /// Zone of the source; `None`: no zone.
     pub zone: Option<Arc<str>>,
 

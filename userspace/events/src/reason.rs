@@ -9,7 +9,7 @@ use octroi_geo_db::atlas::{Confidence, embedded_v4};
 use octroi_geo_db::catalogue::{Language, Text};
 use octroi_geo_db::profile::{HostingConfidence, Profile, Qualification};
 use octroi_geo_db::{Atlas, Axis, Catalogue, Claim, Dossier};
-use octroi_policy::{EchSeen, Explanation, Naming, Verdict};
+use octroi_policy::{Explanation, Verdict};
 
 use crate::class::{CatalogueOn, ResidencyClass};
 use crate::model::SCHEMA;
@@ -26,7 +26,7 @@ impl Residency {
     /// decides membership of groups and who the parent of an operator is.
     ///
     /// What an explanation does not hold stays absent: who said the name (the caller has seen the
-    /// packets), and exemptions.
+    /// packets: see [`Residency::observed`]), and exemptions.
     #[must_use]
     pub fn from_explanation(explanation: &Explanation, atlas: &Atlas, language: Language) -> Self {
         let day = explanation.at;
@@ -84,13 +84,8 @@ impl Residency {
 
             name: explanation.name.as_deref().map(Arc::from),
             name_src: None,
-            name_dns_bound: explanation
-                .name
-                .as_ref()
-                .and_then(|_| dns_bound(explanation.naming)),
-            ech: explanation
-                .ech
-                .map(|ech| matches!(ech, EchSeen::Possible | EchSeen::Real)),
+            name_dns_bound: None,
+            ech: None,
             ech_seen: explanation.ech,
             naming: explanation.naming,
             speaks: explanation.speaks.as_deref().map(Arc::from),
@@ -140,15 +135,6 @@ impl Residency {
             policy_sha256: text(&explanation.policy_sha256),
             db_ver: text(&explanation.atlas_version),
         }
-    }
-}
-
-/// Whether a DNS answer bound the name to the address; `None` while no name is known.
-const fn dns_bound(naming: Naming) -> Option<bool> {
-    match naming {
-        Naming::Pending | Naming::Nameless => None,
-        Naming::Dns | Naming::Confirmed => Some(true),
-        Naming::Unasked | Naming::Contradicted => Some(false),
     }
 }
 

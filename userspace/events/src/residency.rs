@@ -350,6 +350,20 @@ pub struct Residency {
 }
 
 impl Residency {
+    /// The packets were seen: who said the name, and with it whether DNS bore it out and whether the
+    /// client hid it. A question that nobody's packets asked leaves them absent.
+    pub fn observed(&mut self, source: Option<NameSource>) {
+        self.name_src = source;
+        self.name_dns_bound = match self.naming {
+            Naming::Pending | Naming::Nameless => None,
+            Naming::Dns | Naming::Confirmed => Some(true),
+            Naming::Unasked | Naming::Contradicted => Some(false),
+        };
+        self.ech = self
+            .ech_seen
+            .map(|ech| matches!(ech, EchSeen::Possible | EchSeen::Real));
+    }
+
     /// One line: what happened to traffic of which kind, and why.
     #[must_use]
     pub fn signature(&self) -> String {

@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_counter_of_the_kernel_is_told_once() {
-        // Counter i has value 2^(i % 60) plus i: a missing or doubled index changes the sum.
+        // Counter i has the value i + 1: a missing or doubled index changes the sum.
         let value = |index: u32| u64::from(index) + 1;
         let counters = Counters::from_abi(value);
         let all: u64 = [&counters.outbound, &counters.reply]
@@ -179,7 +179,7 @@ mod tests {
             })
             .sum::<u64>()
             + counters.opaque.iter().map(|n| n.value).sum::<u64>()
-            + counters.lost();
+            + counters.losses.iter().map(|n| n.value).sum::<u64>();
         let none = value(opaque_index(Opaque::None));
         assert_eq!(all + none, (0..COUNTERS).map(value).sum::<u64>());
     }

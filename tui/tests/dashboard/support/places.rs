@@ -6,7 +6,7 @@ use std::sync::Arc;
 use jiff::{SignedDuration, Timestamp};
 use octroi_api as api;
 use octroi_api::events::{
-    FlowStage, HostingConfidence, Name, NameSource, Reach, ResidencyClass, Verdict,
+    EchSeen, FlowStage, HostingConfidence, Name, NameSource, Naming, Reach, ResidencyClass, Verdict,
 };
 
 /// The moment.
@@ -227,6 +227,12 @@ pub(crate) fn flow(index: u64, tick: u64) -> api::FlowRow {
         protocol: if index % 10 == 2 { 17 } else { 6 },
         app_protocol: Some(Arc::from(if index % 10 == 2 { "quic" } else { "tls" })),
         name: name(place),
+        naming: if place.name.is_some() {
+            Naming::Confirmed
+        } else {
+            Naming::Nameless
+        },
+        ech: Some(EchSeen::None),
         zone: Some(Arc::from(zone)),
         verdict: place.verdict,
         enforced: true,

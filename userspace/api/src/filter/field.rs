@@ -111,6 +111,17 @@ fields! {
     Service "service" Kind::Text;
     /// Name of the destination.
     Name "name" Kind::Host;
+    /// What the name rests on.
+    Naming "naming" Kind::Word(&[
+        "pending",
+        "nameless",
+        "dns",
+        "confirmed",
+        "unasked",
+        "contradicted",
+    ]);
+    /// Whether the client hid its name.
+    Ech "ech" Kind::Word(&["none", "grease", "possible", "real"]);
     /// AS that announces the destination.
     Asn "asn" Kind::Asn;
     /// Rule that decided, by its id.

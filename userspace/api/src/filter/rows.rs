@@ -1,7 +1,7 @@
 //! The rows of the API as records of the filter language.
 
 use jiff::Timestamp;
-use octroi_events::{CountryCode, Residency, Verdict};
+use octroi_events::{CountryCode, EchSeen, Residency, Verdict};
 
 use super::field::{Field, Record, Value};
 use crate::rows::{AlertRow, FlowRow};
@@ -46,6 +46,8 @@ impl Record for At<'_, FlowRow> {
             Field::Operator => return text(row.operator.as_deref()),
             Field::Service => return text(row.service.as_deref()),
             Field::Name => return text(row.name.as_ref().map(|name| &*name.text)),
+            Field::Naming => row.naming.name().into(),
+            Field::Ech => return text(row.ech.map(EchSeen::name)),
             Field::Asn => return number(row.asn),
             Field::Rule => (&*row.rule).into(),
             Field::Class => row.class.name().into(),
@@ -99,6 +101,8 @@ fn residency_value(residency: &Residency, field: Field) -> Option<Value<'_>> {
         Field::Reach => residency.reach.name().into(),
         Field::Operator => return text(residency.operator_id.as_deref()),
         Field::Service => return text(residency.service.as_deref()),
+        Field::Naming => residency.naming.name().into(),
+        Field::Ech => return text(residency.ech_seen.map(EchSeen::name)),
         Field::Asn => return number(residency.asn),
         Field::Rule => (&*residency.rule).into(),
         Field::Class => residency.class.name().into(),

@@ -9,10 +9,10 @@ pub mod words;
 
 use jiff::civil::Date;
 use octroi_geo_db::catalogue::{Catalogue, Language};
-use octroi_policy::Mode;
 use octroi_policy::explain::si_before;
 use octroi_policy::layout::{Page, short};
 use octroi_policy::protocol::{has_ports, protocol_name};
+use octroi_policy::{EchSeen, Mode, Naming};
 
 use self::label::Label;
 use self::words::Remark;
@@ -286,11 +286,17 @@ impl Sheet<'_> {
         parts.extend(told.name_dns_bound.map(|bound| {
             self.remark(if bound {
                 Remark::Bound
+            } else if told.naming == Naming::Contradicted {
+                Remark::Contradicted
             } else {
                 Remark::Unbound
             })
         }));
-        parts.extend((told.ech == Some(true)).then(|| self.remark(Remark::Hidden)));
+        let hidden = match told.ech_seen {
+            Some(EchSeen::Possible) if told.ech == Some(true) => Some(Remark::PerhapsHidden),
+            _ => (told.ech == Some(true)).then_some(Remark::Hidden),
+        };
+        parts.extend(hidden.map(|hidden| self.remark(hidden)));
         Some(parts.join(", "))
     }
 

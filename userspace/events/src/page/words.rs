@@ -244,8 +244,12 @@ pub enum Remark {
     Bound,
     /// None did.
     Unbound,
+    /// DNS bound other names to the address.
+    Contradicted,
     /// The client hid the name.
     Hidden,
+    /// The client may have hidden the name.
+    PerhapsHidden,
 }
 
 impl Remark {
@@ -281,6 +285,14 @@ impl Remark {
             Self::Unbound => Text::new(
                 "no DNS answer binds it to this address",
                 "aucune réponse DNS ne l'associe à cette adresse",
+            ),
+            Self::Contradicted => Text::new(
+                "DNS gave this address under other names only",
+                "le DNS n'a donné cette adresse que sous d'autres noms",
+            ),
+            Self::PerhapsHidden => Text::new(
+                "the client perhaps hid the true one (ECH)",
+                "le client a peut-être caché le vrai nom (ECH)",
             ),
             Self::Hidden => Text::new(
                 "the client hid the true one (ECH)",

@@ -100,9 +100,11 @@ fn a_banned_tool_comes_with_the_sovereign_one() {
     let names: Vec<_> = told.alternatives.iter().map(|offer| &*offer.name).collect();
     assert!(names.iter().any(|name| name.contains("Visio")), "{names:?}");
     // Nobody said how the name was seen.
-    assert!(told.name_src.is_none());
-    assert_eq!(told.name_dns_bound, Some(true));
-    assert_eq!((told.naming, told.ech), (Naming::Confirmed, Some(false)));
+    assert!(told.name_src.is_none() && told.ech.is_none() && told.name_dns_bound.is_none());
+    let mut seen = told;
+    seen.observed(Some(octroi_events::NameSource::Sni));
+    assert_eq!((seen.name_dns_bound, seen.ech), (Some(true), Some(false)));
+    assert!(seen.name_src.is_some());
 }
 
 #[test]

@@ -89,10 +89,7 @@ impl Eve {
             self.reasons.clear();
         }
         let mut residency = judging.residency(line)?;
-        if residency.name.is_some() {
-            residency.name_src = line.name_from.and_then(name_source);
-            residency.ech = Some(line.hides_name());
-        }
+        residency.observed(line.name_from.and_then(name_source));
         let reason = Arc::new(residency);
         self.reasons.insert(key, Arc::clone(&reason));
         Some(reason)

@@ -34,6 +34,8 @@ impl Record for FlowLine {
             Field::Operator => text(self.operator.as_deref()),
             Field::Service => text(self.service.as_deref()),
             Field::Name => text(self.name.as_deref()),
+            Field::Naming => Some(self.naming().name().into()),
+            Field::Ech => Some(self.ech_seen().name().into()),
             Field::Asn => self.asn.and_then(|asn| number(asn.into())),
             Field::Rule => text(Some(&self.rule)),
             Field::Class => Some(self.class.name().into()),

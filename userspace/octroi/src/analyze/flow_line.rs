@@ -186,6 +186,16 @@ impl FlowLine {
         matches!(self.ech_kind, EchSeen::Possible | EchSeen::Real)
     }
 
+    /// What its name rests on.
+    pub(super) fn naming(&self) -> octroi_policy::Naming {
+        self.naming_kind
+    }
+
+    /// Whether its client hid its name.
+    pub(super) fn ech_seen(&self) -> EchSeen {
+        self.ech_kind
+    }
+
     /// Whether a SOC should see it.
     pub(super) fn is_alert(&self) -> bool {
         self.verdict != Verdict::Allow.name() || self.shadow.is_some()

@@ -58,6 +58,7 @@ fn render(page: &FlowsPage) -> String {
         "SOURCE",
         "DESTINATION",
         "PROTO",
+        "NAMED",
         "HOSTING",
         "CONTROL",
         "OPERATOR",
@@ -78,6 +79,7 @@ fn render(page: &FlowsPage) -> String {
                 row.name.as_ref().map(|name| &name.text),
             ),
             protocol_name(row.protocol),
+            named(row),
             hosting(row),
             control(row),
             operator(row),
@@ -104,6 +106,24 @@ fn verdict(row: &FlowRow) -> String {
         word.to_owned()
     } else {
         format!("({word})")
+    }
+}
+
+/// What is spoken, what the name rests on, and how it is hidden when it is.
+fn named(row: &FlowRow) -> String {
+    use octroi_events::{EchSeen, Naming};
+    let spoken = row.app_protocol.as_deref();
+    let naming = (row.naming != Naming::Pending).then(|| row.naming.name());
+    let hidden = match row.ech {
+        Some(EchSeen::Real) => Some("ech"),
+        Some(EchSeen::Possible) => Some("ech?"),
+        Some(EchSeen::None | EchSeen::Grease) | None => None,
+    };
+    let parts: Vec<&str> = [spoken, naming, hidden].into_iter().flatten().collect();
+    if parts.is_empty() {
+        "-".to_owned()
+    } else {
+        parts.join(" ")
     }
 }
 

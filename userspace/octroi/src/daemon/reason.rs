@@ -86,8 +86,9 @@ fn residency(judge: &Judge, flow: &LiveFlow) -> Residency {
     residency.rule = judge.policy.rule_name(flow.state.rule).into();
     if let Some(name) = &flow.name {
         residency.name = Some(name.name.as_str().into());
-        residency.name_src = name_source(name.source);
     }
+    let source = flow.name.as_ref();
+    residency.observed(source.and_then(|name| name_source(name.source)));
     residency
 }
 

@@ -36,6 +36,8 @@ pub(super) fn flow_row(engine: &Engine, flow: &LiveFlow) -> FlowRow {
         protocol: flow.key.protocol,
         app_protocol: flow.app.map(|app| app.name().into()),
         name: reason::event_name(flow),
+        naming: flow.naming,
+        ech: flow.app.map(|_| flow.ech),
         zone: (state.zone != 0).then(|| judge.policy.zone_name(state.zone).into()),
         verdict: Verdict::from_code(state.verdict).unwrap_or(Verdict::Block),
         enforced: state.flags & octroi_abi::flow::ENFORCED != 0,
