@@ -3,7 +3,8 @@
 /// Most pieces held beyond a gap.
 const MAX_PENDING: usize = 64;
 
-/// A stream from its first byte on. Where pieces overlap, the byte that came first stays.
+/// A stream from its first byte on. Pieces may come in any order and more than once; where they
+/// overlap they must agree.
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
     /// From offset 0, without gaps.
@@ -12,9 +13,14 @@ pub(super) struct Assembler {
     pending: Vec<(usize, Box<[u8]>)>,
 }
 
-/// A piece that lies too far from the start, or one too many.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+/// Why a piece was refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It lies too far from the start, or is one too many.
+    TooLong,
+    /// Bytes in its place were others: which of them the receiver takes is not sure.
+    Contradicts,
+}
 
 impl Assembler {
     /// The stream up to the first gap.
@@ -33,10 +39,24 @@ impl Assembler {
     }
 
     /// Adds a piece. Nothing beyond offset `limit` is held.
-    pub(super) fn insert(&mut self, offset: usize, bytes: &[u8], limit: usize) -> Result<(), Full> {
-        let end = offset.checked_add(bytes.len()).ok_or(Full)?;
+    pub(super) fn insert(
+        &mut self,
+        offset: usize,
+        bytes: &[u8],
+        limit: usize,
+    ) -> Result<(), Refused> {
+        let end = offset.checked_add(bytes.len()).ok_or(Refused::TooLong)?;
         if end > limit {
-            return Err(Full);
+            return Err(Refused::TooLong);
+        }
+        let known = [(0, &self.data[..])];
+        let pending = self.pending.iter().map(|(at, bytes)| (*at, &bytes[..]));
+        if known
+            .into_iter()
+            .chain(pending)
+            .any(|other| contradict((offset, bytes), other))
+        {
+            return Err(Refused::Contradicts);
         }
         if end <= self.data.len() {
             return Ok(());
@@ -53,16 +73,13 @@ impl Assembler {
             if self.pending.len() >= MAX_PENDING
                 || self.held().saturating_add(bytes.len()) > limit.saturating_mul(2)
             {
-                return Err(Full);
+                return Err(Refused::TooLong);
             }
             self.pending.insert(at, (offset, bytes.into()));
             return Ok(());
         }
         self.data
             .extend_from_slice(&bytes[self.data.len() - offset..]);
-        let joined = self
-            .pending
-            .partition_point(|(offset, _)| *offset <= self.data.len());
         let mut taken = 0;
         while let Some((offset, bytes)) = self.pending.get(taken) {
             if *offset > self.data.len() {
@@ -73,7 +90,6 @@ impl Assembler {
             }
             taken += 1;
         }
-        debug_assert!(taken >= joined);
         self.pending.drain(..taken);
         Ok(())
     }
@@ -88,6 +104,16 @@ impl Assembler {
     }
 }
 
+/// Whether two pieces overlap and differ there.
+fn contradict((at, bytes): (usize, &[u8]), (other_at, other): (usize, &[u8])) -> bool {
+    let from = at.max(other_at);
+    let (Some(here), Some(there)) = (bytes.get(from - at..), other.get(from - other_at..)) else {
+        return false;
+    };
+    let shared = here.len().min(there.len());
+    here[..shared] != there[..shared]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,20 +123,32 @@ mod tests {
     fn a_piece_beyond_the_limit_is_refused() {
         let mut assembler = Assembler::default();
         assert_eq!(assembler.insert(0, b"abc", 4), Ok(()));
-        assert_eq!(assembler.insert(3, b"de", 4), Err(Full));
-        assert_eq!(assembler.insert(usize::MAX, b"de", 4), Err(Full));
+        assert_eq!(assembler.insert(3, b"de", 4), Err(Refused::TooLong));
+        assert_eq!(
+            assembler.insert(usize::MAX, b"de", 4),
+            Err(Refused::TooLong)
+        );
         assert_eq!(assembler.data(), b"abc");
     }
 
     #[test]
-    fn the_first_byte_stays() {
+    fn pieces_that_contradict_each_other_are_refused() {
         let mut assembler = Assembler::default();
         assembler.insert(0, b"abc", 64).unwrap();
-        assembler.insert(1, b"XYZ", 64).unwrap();
-        assert_eq!(assembler.data(), b"abcZ");
+        assert_eq!(assembler.insert(1, b"bcd", 64), Ok(()), "they agree");
+        assert_eq!(assembler.insert(2, b"cXe", 64), Err(Refused::Contradicts));
+        assembler.insert(10, b"klm", 64).unwrap();
+        assert_eq!(assembler.insert(8, b"ijKl", 64), Err(Refused::Contradicts));
+        assert_eq!(assembler.insert(12, b"X", 64), Err(Refused::Contradicts));
+        assert_eq!(
+            assembler.insert(2, b"cdefghijkX", 64),
+            Err(Refused::Contradicts)
+        );
+        assert_eq!(assembler.insert(4, b"efghijklmn", 64), Ok(()));
+        assert_eq!(assembler.data(), b"abcdefghijklmn");
         assembler.consume(2);
-        assembler.insert(2, b"de", 64).unwrap();
-        assert_eq!(assembler.data(), b"cZde");
+        assembler.insert(12, b"op", 64).unwrap();
+        assert_eq!(assembler.data(), b"cdefghijklmnop");
     }
 
     proptest! {

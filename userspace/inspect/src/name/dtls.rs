@@ -1,7 +1,7 @@
 //! The ClientHello of DTLS (RFC 6347 section 4.2, RFC 9147 section 5): whole, or in fragments over
 //! several records and datagrams.
 
-use super::assembler::Assembler;
+use super::assembler::{Assembler, Refused};
 use super::tls::{self, ClientHello, MAX_HELLO};
 
 const RECORD_HEADER: usize = 13;
@@ -18,6 +18,8 @@ pub(super) enum Read {
     Part,
     /// Part of one that is not held, or a hello that cannot be read.
     Malformed,
+    /// Pieces of a hello contradict each other.
+    Contradicts,
     /// DTLS, and no hello.
     Other,
 }
@@ -110,9 +112,12 @@ impl Fragments {
                 bytes: Assembler::default(),
             };
         }
-        if self.bytes.insert(offset, bytes, length).is_err() {
+        if let Err(refused) = self.bytes.insert(offset, bytes, length) {
             self.bytes = Assembler::default();
-            return Read::Malformed;
+            return match refused {
+                Refused::TooLong => Read::Malformed,
+                Refused::Contradicts => Read::Contradicts,
+            };
         }
         if self.bytes.data().len() < length {
             return Read::Part;

@@ -9,6 +9,8 @@ pub struct NamerLimits {
     pub stream_bytes: usize,
     /// Bytes held so, all flows together.
     pub total_bytes: usize,
+    /// Bytes held so, all flows of one client (inside address) together.
+    pub client_bytes: usize,
     /// Addresses bound to a name, one for each (client, address).
     pub bindings: usize,
     /// Names of which a client was told who provides them and with which keys (HTTPS records).
@@ -27,6 +29,7 @@ impl Default for NamerLimits {
             flows: 65_536,
             stream_bytes: 65_536,
             total_bytes: 32 << 20,
+            client_bytes: 4 << 20,
             bindings: 131_072,
             services: 32_768,
             queries: 16_384,
@@ -80,7 +83,10 @@ pub struct NamerStats {
     pub streams_malformed: u64,
     /// Streams given up because one of them grew beyond `stream_bytes`.
     pub streams_too_long: u64,
-    /// Payloads not held because `total_bytes` are held already.
+    /// Streams given up because pieces of them contradict each other: which ones the server takes
+    /// is not sure.
+    pub streams_contradicted: u64,
+    /// Payloads not held because `total_bytes`, or `client_bytes` of their client, are held already.
     pub memory_refused: u64,
     /// Flows forgotten with an incomplete hello: evicted, or idle.
     pub incomplete: u64,

@@ -154,8 +154,13 @@ pub(super) struct Memos {
     limit: usize,
     /// Bytes held by all.
     pub(super) held: usize,
+    /// And by the flows of each client that holds any.
+    by_client: HashMap<[u8; 16], usize, RandomState>,
     pub(super) evicted: u64,
     pub(super) incomplete: u64,
+    /// The flow that was forgotten last, when its name was still to come: its key, when it began,
+    /// what it speaks.
+    pub(super) lost: Option<(FlowKey, u64, AppProtocol)>,
 }
 
 impl Memos {
@@ -174,7 +179,7 @@ impl Memos {
     pub(super) fn take(&mut self, key: &FlowKey, first_ns: u64) -> (Memo, bool) {
         if let Some(memo) = self.by_flow.get_mut(key) {
             let memo = std::mem::take(memo);
-            self.held -= memo.held().min(self.held);
+            self.release(key, memo.held());
             if memo.first_ns == first_ns {
                 return (memo, false);
             }
@@ -185,9 +190,12 @@ impl Memos {
                 && let Some(oldest) = self.order.pop_front()
                 && let Some(memo) = self.by_flow.remove(&oldest)
             {
-                self.held -= memo.held().min(self.held);
+                self.release(&oldest, memo.held());
                 self.incomplete += u64::from(memo.is_incomplete());
                 self.evicted += 1;
+                if !memo.is_settled {
+                    self.lost = Some((oldest, memo.first_ns, memo.speaks));
+                }
             }
             self.order.push_back(*key);
         }
@@ -199,21 +207,54 @@ impl Memos {
     }
 
     pub(super) fn put(&mut self, key: FlowKey, memo: Memo) {
-        self.held += memo.held();
+        let held = memo.held();
+        if held > 0 {
+            self.held += held;
+            *self.by_client.entry(key.inside).or_default() += held;
+        }
         self.by_flow.insert(key, memo);
+    }
+
+    /// Bytes held by the flows of a client.
+    pub(super) fn held_by(&self, client: &[u8; 16]) -> usize {
+        self.by_client.get(client).copied().unwrap_or(0)
+    }
+
+    fn release(&mut self, key: &FlowKey, held: usize) {
+        release(&mut self.held, &mut self.by_client, key, held);
     }
 
     /// Forgets the flows that were silent since `before_ns`.
     pub(super) fn expire(&mut self, before_ns: u64) {
-        let (held, incomplete) = (&mut self.held, &mut self.incomplete);
-        self.by_flow.retain(|_, memo| {
+        let (held, by_client) = (&mut self.held, &mut self.by_client);
+        let incomplete = &mut self.incomplete;
+        self.by_flow.retain(|key, memo| {
             let keep = memo.last_ns >= before_ns;
             if !keep {
-                *held -= memo.held().min(*held);
+                release(held, by_client, key, memo.held());
                 *incomplete += u64::from(memo.is_incomplete());
             }
             keep
         });
         self.order.retain(|key| self.by_flow.contains_key(key));
+    }
+}
+
+/// Takes bytes off both accounts.
+fn release(
+    all: &mut usize,
+    by_client: &mut HashMap<[u8; 16], usize, RandomState>,
+    key: &FlowKey,
+    held: usize,
+) {
+    if held == 0 {
+        return;
+    }
+    *all -= held.min(*all);
+    if let Some(client) = by_client.get_mut(&key.inside) {
+        *client -= held.min(*client);
+        if *client == 0 {
+            by_client.remove(&key.inside);
+        }
     }
 }

@@ -347,5 +347,6 @@ fn given_up(stats: &NamerStats) -> u64 {
         + stats.quic_unknown_version
         + stats.streams_malformed
         + stats.streams_too_long
+        + stats.streams_contradicted
         + stats.memory_refused
 }

@@ -58,6 +58,7 @@ impl Namer {
             quic::Read::Undecryptable => self.stats.quic_undecryptable += 1,
             quic::Read::TooLong => self.stats.streams_too_long += 1,
             quic::Read::Malformed => self.stats.streams_malformed += 1,
+            quic::Read::Contradicts => self.stats.streams_contradicted += 1,
             quic::Read::Nothing => {}
         }
         if !is_open && sample.outbound {
@@ -79,6 +80,7 @@ impl Namer {
                 return false;
             }
             dtls::Read::Malformed => self.stats.streams_malformed += 1,
+            dtls::Read::Contradicts => self.stats.streams_contradicted += 1,
             dtls::Read::Part | dtls::Read::Other => {}
         }
         if !is_open && sample.outbound {

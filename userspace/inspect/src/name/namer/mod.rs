@@ -171,6 +171,15 @@ impl Namer {
 
     fn flow(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) -> Heard {
         let (mut memo, _) = self.memos.take(&sample.key, sample.first_ns);
+        if let Some((key, first_ns, protocol)) = self.memos.lost.take() {
+            // Whoever waits for its name is told that none will come.
+            let lost = Sample {
+                key,
+                first_ns,
+                ..*sample
+            };
+            self.tell_nameless(&lost, protocol, out);
+        }
         memo.last_ns = sample.time_ns;
         if !std::mem::replace(&mut memo.dns_is_told, true) {
             self.tell_dns(sample, &mut memo, out);
@@ -190,7 +199,7 @@ impl Namer {
                 Heard::Settled
             }
         };
-        if !self.room(memo.held()) {
+        if !self.room(&sample.key, memo.held()) {
             memo.let_go();
             self.stats.memory_refused += 1;
             if sample.outbound {
@@ -202,8 +211,12 @@ impl Namer {
         heard
     }
 
-    fn room(&self, bytes: usize) -> bool {
-        self.memos.held.saturating_add(bytes) <= self.limits.total_bytes
+    /// Whether a flow may hold so many bytes: the memory of all, and that of its client, is bounded.
+    fn room(&self, key: &FlowKey, bytes: usize) -> bool {
+        let all = self.memos.held.saturating_add(bytes);
+        bytes == 0
+            || all <= self.limits.total_bytes
+                && self.memos.held_by(&key.inside) + bytes <= self.limits.client_bytes
     }
 }
 

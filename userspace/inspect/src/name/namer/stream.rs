@@ -1,6 +1,7 @@
 //! TCP: where a hello or a request begins, and putting it together.
 
 use super::{Namer, PORT_DNS, State, Told};
+use crate::name::assembler::Refused;
 use crate::name::memo::{Kind, Memo, Side, Stream};
 use crate::name::start::{self, Start};
 use crate::name::talk::{self, Words};
@@ -146,12 +147,18 @@ impl Namer {
         let inserted = stream
             .bytes
             .insert(offset as usize, payload, self.limits.stream_bytes);
-        if inserted.is_err() {
-            self.stats.streams_too_long += 1;
-            self.give_up(&stream, sample, memo, out);
-            return Side::Middle;
+        match inserted {
+            Ok(()) => self.advance(stream, sample, memo, out),
+            Err(Refused::TooLong) => {
+                self.stats.streams_too_long += 1;
+                self.give_up(&stream, sample, memo, out);
+                Side::Middle
+            }
+            Err(Refused::Contradicts) => {
+                self.stats.streams_contradicted += 1;
+                Side::Middle
+            }
         }
-        self.advance(stream, sample, memo, out)
     }
 
     /// Reads a stream as far as it goes.

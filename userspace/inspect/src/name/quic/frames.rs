@@ -2,7 +2,7 @@
 
 use super::header::variable;
 use super::version::Frames;
-use crate::name::assembler::Full;
+use crate::name::assembler::Refused;
 
 const PADDING: u64 = 0x00;
 const PING: u64 = 0x01;
@@ -19,14 +19,14 @@ pub(super) enum Stop {
     /// A frame that does not belong into an Initial packet, or is cut short.
     Malformed,
     /// A piece was refused.
-    Full,
+    Refused(Refused),
 }
 
 /// Calls `piece` with each CRYPTO frame's offset and bytes.
 pub(super) fn each_crypto(
     plain: &[u8],
     style: Frames,
-    mut piece: impl FnMut(usize, &[u8]) -> Result<(), Full>,
+    mut piece: impl FnMut(usize, &[u8]) -> Result<(), Refused>,
 ) -> Result<(), Stop> {
     let mut at = 0;
     while at < plain.len() {
@@ -35,7 +35,7 @@ pub(super) fn each_crypto(
             (PADDING | PING, _) => {}
             (CRYPTO, Frames::Ietf) | (GOOGLE_CRYPTO, Frames::Google) => {
                 let (offset, bytes) = crypto(plain, &mut at).ok_or(Stop::Malformed)?;
-                piece(offset, bytes).map_err(|Full| Stop::Full)?;
+                piece(offset, bytes).map_err(Stop::Refused)?;
             }
             (ACK | ACK_ECN, Frames::Ietf) => {
                 skip_ack(plain, &mut at, kind == ACK_ECN).ok_or(Stop::Malformed)?;

@@ -10,7 +10,7 @@ mod header;
 mod keys;
 mod version;
 
-use super::assembler::Assembler;
+use super::assembler::{Assembler, Refused};
 use super::ja4::Transport;
 use super::tls::{self, ClientHello, Progress};
 use header::{Initial, Packet};
@@ -31,6 +31,8 @@ pub(super) enum Read {
     TooLong,
     /// The stream is no hello.
     Malformed,
+    /// Pieces of the hello contradict each other.
+    Contradicts,
     /// Data sent before the hello could be read (0-RTT).
     Early,
     /// No Initial packet, or a part of a hello.
@@ -131,9 +133,13 @@ impl Connection {
             crypto.insert(offset, bytes, limit)
         });
         match inserted {
-            Err(frames::Stop::Full) => {
+            Err(frames::Stop::Refused(Refused::TooLong)) => {
                 self.end();
                 return Read::TooLong;
+            }
+            Err(frames::Stop::Refused(Refused::Contradicts)) => {
+                self.end();
+                return Read::Contradicts;
             }
             Err(frames::Stop::Malformed) if self.crypto.data().is_empty() => {
                 return Read::Malformed;
