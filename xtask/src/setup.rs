@@ -9,12 +9,13 @@ use anyhow::{Context, Result, bail};
 use crate::process::{self, cargo, find_program, is_root, output, succeeds};
 
 /// Programs that building, the lab and the tests run, and the Debian package of each.
-const PROGRAMS: [(&str, &str); 10] = [
+const PROGRAMS: [(&str, &str); 11] = [
     ("cc", "build-essential"),
     // The fuzzer's own code is C++.
     ("c++", "build-essential"),
     ("ip", "iproute2"),
     ("curl", "curl"),
+    ("openssl", "openssl"),
     ("nsenter", "util-linux"),
     ("setpriv", "util-linux"),
     ("mount", "mount"),

@@ -1,7 +1,10 @@
 //! Real clients, and what they see: the only judge of whether a gate works.
 
 pub mod curl;
+pub mod hello;
+pub mod openssl;
 pub mod probe;
+pub mod quic;
 pub mod socket;
 
 use std::fmt;

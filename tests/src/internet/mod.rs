@@ -7,6 +7,7 @@ mod authority;
 mod dns;
 mod echo;
 mod http;
+mod quic;
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::Path;
@@ -17,9 +18,11 @@ use tokio::net::{TcpListener, UdpSocket};
 
 use crate::lab::{LabError, Result, World};
 
+pub use quic::ALPN as QUIC_ALPN;
+
 /// Port of HTTP.
 pub const HTTP: u16 = 80;
-/// Port of HTTP over TLS.
+/// Port of HTTP over TLS; over UDP, of QUIC.
 pub const TLS: u16 = 443;
 /// Port of DNS.
 pub const DNS: u16 = 53;
@@ -39,6 +42,7 @@ pub async fn serve(world: World, authority: &Path, ready: impl FnOnce()) -> Resu
     let tls = authority::server_configuration(&world, authority)?;
     let everywhere = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
     tokio::spawn(http::plain(listen(everywhere(HTTP)).await?));
+    let quic = quic::server_configuration(&tls)?;
     tokio::spawn(http::over_tls(listen(everywhere(TLS)).await?, tls));
     for port in ECHO {
         tokio::spawn(echo::stream(listen(everywhere(port)).await?));
@@ -50,6 +54,7 @@ pub async fn serve(world: World, authority: &Path, ready: impl FnOnce()) -> Resu
             for port in ECHO {
                 tokio::spawn(echo::datagrams(bind(address, port).await?));
             }
+            tokio::spawn(quic::echo(bind(address, TLS).await?, quic.clone()));
             if host.resolver {
                 tokio::spawn(dns::datagrams(
                     bind(address, DNS).await?,
