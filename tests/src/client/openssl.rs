@@ -19,7 +19,13 @@ pub fn fetch(from: &Namespace, to: SocketAddr, name: &str, authority: &Path) -> 
     let mut command = from.command("timeout");
     command
         .arg((PATIENCE * 2).as_secs_f32().to_string())
-        .args(["openssl", "s_client", "-brief", "-ign_eof", "-verify_return_error"])
+        .args([
+            "openssl",
+            "s_client",
+            "-brief",
+            "-ign_eof",
+            "-verify_return_error",
+        ])
         .args(["-connect", &to.to_string(), "-servername", name])
         .arg("-CAfile")
         .arg(authority)

@@ -30,7 +30,12 @@ pub(super) fn server_configuration(tls: &ServerConfig) -> Result<quinn::ServerCo
 pub(super) async fn echo(socket: UdpSocket, configuration: quinn::ServerConfig) {
     let endpoint = socket.into_std().and_then(|socket| {
         let runtime = Arc::new(TokioRuntime);
-        Endpoint::new(EndpointConfig::default(), Some(configuration), socket, runtime)
+        Endpoint::new(
+            EndpointConfig::default(),
+            Some(configuration),
+            socket,
+            runtime,
+        )
     });
     let Ok(endpoint) = endpoint else {
         return;
@@ -41,7 +46,9 @@ pub(super) async fn echo(socket: UdpSocket, configuration: quinn::ServerConfig) 
     }
 }
 
-async fn serve(incoming: Incoming) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn serve(
+    incoming: Incoming,
+) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>> {
     tokio::time::sleep(DISTANCE).await;
     let connection = incoming.await?;
     let (mut send, mut receive) = connection.accept_bi().await?;

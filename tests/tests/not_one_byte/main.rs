@@ -30,7 +30,10 @@ const SOON: Duration = Duration::from_secs(10);
 fn policy(strict: bool) -> String {
     let text = policy_text("lab").unwrap();
     if strict {
-        text.replace("mode = \"enforce\"", "mode = \"enforce\"\nnames = \"strict\"")
+        text.replace(
+            "mode = \"enforce\"",
+            "mode = \"enforce\"\nnames = \"strict\"",
+        )
     } else {
         text
     }
@@ -81,10 +84,17 @@ fn not_one_byte_of_a_forbidden_handshake_leaves_under_strict() {
                     assert_eq!(attempt.seen, Seen::Answered, "{mode} {client}: {attempt:?}");
                     assert!(payload > 0);
                     // No retransmission: the held frames went on themselves.
-                    assert!(attempt.took < Duration::from_millis(600), "{client}: {attempt:?}");
+                    assert!(
+                        attempt.took < Duration::from_millis(600),
+                        "{client}: {attempt:?}"
+                    );
                 } else {
                     assert_ne!(attempt.seen, Seen::Answered, "{mode} {client}: {attempt:?}");
-                    assert_eq!(payload == 0, strict, "{mode} {client}: {payload} bytes left");
+                    assert_eq!(
+                        payload == 0,
+                        strict,
+                        "{mode} {client}: {payload} bytes left"
+                    );
                 }
             }
         }
@@ -96,7 +106,10 @@ fn not_one_byte_of_a_forbidden_handshake_leaves_under_strict() {
 fn ask(lab: &Lab, name: &str) -> Option<Message> {
     let mut query = Message::query();
     query.metadata.recursion_desired = true;
-    query.add_query(Query::query(Name::from_utf8(format!("{name}.")).unwrap(), RecordType::A));
+    query.add_query(Query::query(
+        Name::from_utf8(format!("{name}.")).unwrap(),
+        RecordType::A,
+    ));
     let mut edns = Edns::new();
     edns.set_max_payload(1_232);
     query.set_edns(edns);
@@ -105,7 +118,9 @@ fn ask(lab: &Lab, name: &str) -> Option<Message> {
     let answer = lab.zone("cabinet").unwrap().within(|| {
         let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
         socket.connect(RESOLVER).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        socket
+            .set_read_timeout(Some(Duration::from_secs(2)))
+            .unwrap();
         socket.send(&bytes).unwrap();
         let mut buffer = [0; 1_500];
         let length = socket.recv(&mut buffer).ok()?;
@@ -131,7 +146,9 @@ fn a_forbidden_name_is_not_even_asked_for() {
     assert_eq!(payload, 0, "the resolver was not told");
     assert_eq!(refused.metadata.response_code, ResponseCode::Refused);
     let edns = refused.edns.as_ref().expect("an OPT record, as asked");
-    let option = edns.option(EdnsCode::Unknown(15)).expect("an Extended DNS Error");
+    let option = edns
+        .option(EdnsCode::Unknown(15))
+        .expect("an Extended DNS Error");
     let EdnsOption::Unknown(15, data) = option else {
         panic!("{option:?}");
     };
@@ -192,9 +209,17 @@ fn without_its_decider_the_gate_stays_shut() {
     daemon.kill().unwrap();
     let wire = Wire::start(&lab, SHARED).unwrap();
     for name in [ALLOWED, FORBIDDEN] {
-        assert_ne!(say(&lab, "post-quantum", name).seen, Seen::Answered, "{name}");
+        assert_ne!(
+            say(&lab, "post-quantum", name).seen,
+            Seen::Answered,
+            "{name}"
+        );
     }
-    assert_eq!(wire.stop().unwrap(), (0, 0), "not even the opening of a connection");
+    assert_eq!(
+        wire.stop().unwrap(),
+        (0, 0),
+        "not even the opening of a connection"
+    );
     let _daemon = Daemon::start_again(&lab).unwrap();
     assert_eq!(say(&lab, "post-quantum", ALLOWED).seen, Seen::Answered);
     assert_ne!(say(&lab, "post-quantum", FORBIDDEN).seen, Seen::Answered);
@@ -221,7 +246,10 @@ fn a_handshake_is_hardly_longer() {
         medians.push(took[20]);
         drop(daemon);
     }
-    println!("median handshake: observe {:?}, strict {:?}", medians[0], medians[1]);
+    println!(
+        "median handshake: observe {:?}, strict {:?}",
+        medians[0], medians[1]
+    );
     let added = medians[1].saturating_sub(medians[0]);
     // The budget is 2 ms on a quiet machine; this one is shared.
     assert!(added < Duration::from_millis(20), "{added:?} added");

@@ -26,7 +26,16 @@ impl Wire {
         };
         let mut command = lab.namespaces().internet.command("tcpdump");
         command
-            .args(["-i", "uplink", "-n", "-q", "-l", "--immediate-mode", "-Z", "root"])
+            .args([
+                "-i",
+                "uplink",
+                "-n",
+                "-q",
+                "-l",
+                "--immediate-mode",
+                "-Z",
+                "root",
+            ])
             .arg(format!("dst host {address}"))
             .stdin(Stdio::null())
             .stdout(create(&lines)?)

@@ -15,6 +15,9 @@ use crate::model::{Policy, Rule};
 use crate::naming::Naming;
 use crate::subject::{Facts, Subject};
 
+/// DNS (RFC 1035) and DNS over TLS (RFC 7858), as ranges of a condition.
+const DNS_PORTS: [(u16, u16); 2] = [(53, 53), (853, 853)];
+
 /// Whether a name may be asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum QueryVerdict {
@@ -45,7 +48,8 @@ impl From<bool> for Three {
 
 impl Policy {
     /// Judges a DNS query: whether any address that `name` could have would be let pass for a zone.
-    /// The mode of the policy is not looked at (see [`Policy::enforced`]).
+    /// Two kinds of rules are not counted as such a way: those for DNS's own ports, and, for a service of
+    /// the catalogue, those for special-use addresses and one's own zones. The mode of the policy is not looked at (see [`Policy::enforced`]).
     #[must_use]
     pub fn judge_query(
         &self,
@@ -117,6 +121,13 @@ impl Asked<'_> {
 
     fn holds(&self, condition: &Condition) -> Three {
         match condition {
+            // A rule about resolvers says nothing of what they are asked.
+            Condition::Ports(ranges) if ranges.iter().all(|range| DNS_PORTS.contains(range)) => {
+                Three::No
+            }
+            // A service of the catalogue stands at public addresses. Where a name leads to one's own,
+            // its address is judged when it is used.
+            Condition::Special(_) | Condition::To(_) if self.reach.is_some() => Three::No,
             Condition::From(_) | Condition::Name(_) => condition.holds(&self.facts).into(),
             // A flow with a name has one of these four.
             Condition::Naming(wanted) => {

@@ -191,8 +191,18 @@ proptest! {
                 prop_assert!(verdict.stops());
                 prop_assert!(rule == RULE_DEFAULT || policy.rule(rule).is_some());
                 let own = atlas.catalogue.service_of_domain(name);
+                let is_own = |destination: IpAddr| {
+                    let looked_up = policy.looked_up(destination);
+                    looked_up.to_canonical() != destination.to_canonical()
+                        || policy.zone_of(looked_up) != 0
+                };
                 for destination in DESTINATIONS {
                     for profile in atlas.profiles() {
+                        let special = is_own(destination.parse().unwrap()) || profile.special.is_some();
+                        if packet.1 == 53 || own.is_some() && special {
+                            // Judged when it is used.
+                            continue;
+                        }
                         let service = own.map_or(vanity, |service| service.id.as_ref());
                         let laid = atlas.catalogue.profile_with_service(profile, service);
                         let plain = own.is_none().then_some(profile.as_ref());
@@ -355,8 +365,19 @@ fn a_query_is_refused_only_when_no_address_would_do() {
     );
     assert_eq!(
         judge(&format!("{own}{tools}{union}"), "zoom.us"),
+        "reject by tools",
+        "a public service is not one's own"
+    );
+    let resolver = "[[rule]]\nid = \"dns\"\nverdict = \"allow\"\nports = [53]\n";
+    assert_eq!(
+        judge(&format!("{resolver}{tools}{union}"), "zoom.us"),
+        "reject by tools"
+    );
+    let exempt = "[[rule]]\nid = \"x\"\nverdict = \"flag\"\nprefix = [\"192.0.2.0/24\"]\n";
+    assert_eq!(
+        judge(&format!("{exempt}{tools}{union}"), "zoom.us"),
         "open",
-        "it may be one's own"
+        "it may be exempted"
     );
     assert_eq!(judge("", "www.example.org"), "block by default");
     // The service behind a name brings its law: no address takes it away.
