@@ -281,3 +281,59 @@ pub(crate) fn day_of_law() -> Date {
 pub(crate) fn today() -> Date {
     jiff::Zoned::now().date()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge() -> Judge {
+        let atlas = Arc::new(Atlas::embedded().unwrap());
+        let policy = read_policy("cloud-au-centre", atlas.catalogue()).unwrap();
+        Judge {
+            atlas,
+            policy: Arc::new(policy),
+        }
+    }
+
+    #[test]
+    fn a_vanity_name_brings_the_service_behind_its_alias() {
+        let judge = judge();
+        let chain = ["ministry.azureedge.net".to_owned()];
+        let question = |chain| Question {
+            zone: 1,
+            destination: "192.0.2.7".parse().unwrap(),
+            protocol: 6,
+            port: 443,
+            named: Named {
+                chain,
+                ..Named::asked(Some("static.ministry.example"), 6, 443)
+            },
+            opaque: Opaque::None,
+            at: judge.day(),
+        };
+        let plain = judge.residency(&question(&[]), Language::En);
+        assert_eq!(plain.service, None);
+        let behind = judge.residency(&question(&chain), Language::En);
+        assert_eq!(behind.service.as_deref(), Some("ms-azure"));
+        assert_eq!(behind.operator_id.as_deref(), Some("microsoft"));
+        assert_eq!(behind.name_chain, ["ministry.azureedge.net".into()]);
+        let alias = behind
+            .evidence
+            .iter()
+            .find(|told| &*told.src == "dns-cname");
+        let alias = alias.unwrap();
+        assert_eq!(&*alias.reference, "ministry.azureedge.net");
+        assert!(alias.note.as_deref().unwrap().starts_with("by CNAME"));
+        // Whoever asks about a name brings no packets along.
+        assert_eq!((behind.name_dns_bound, behind.ech), (None, None));
+    }
+
+    #[test]
+    fn policies_know_every_language_that_is_heard() {
+        let heard = octroi_inspect::name::AppProtocol::ALL.map(|heard| heard.name());
+        for word in heard {
+            assert!(octroi_policy::naming::SPEECH.contains(&word), "{word}");
+        }
+        assert_eq!(heard.len(), octroi_policy::naming::SPEECH.len());
+    }
+}

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use common::{AT, SmallAtlas, parse};
 use octroi_geo_db::Catalogue;
 use octroi_geo_db::profile::{HostingConfidence, Profile, SpecialUse};
-use octroi_policy::{EchSeen, Naming, Opaque, Policy, Subject};
+use octroi_policy::{EchSeen, Naming, Opaque, Policy, QueryVerdict, Subject};
 use serde::Deserialize;
 
 /// What must become of destinations under one preset.
@@ -35,11 +35,29 @@ struct Case {
     /// The service its name stands for.
     service: Option<String>,
     special: Option<SpecialUse>,
+    /// What its client speaks.
+    speaks: Option<String>,
+    /// How its client hides its name.
+    ech: Option<EchSeen>,
+    /// What its name rests on; with any of the three it has spoken.
+    naming: Option<Naming>,
     verdict: String,
     rule: String,
 }
 
 impl Case {
+    fn has_spoken(&self) -> bool {
+        self.speaks.is_some() || self.ech.is_some() || self.naming.is_some()
+    }
+
+    fn naming(&self) -> Naming {
+        match self.naming {
+            Some(naming) => naming,
+            None if self.has_spoken() => Naming::Confirmed,
+            None => Naming::Pending,
+        }
+    }
+
     fn profile(&self, catalogue: &Catalogue) -> Profile {
         let mut profile = Profile::unknown();
         if let Some(country) = &self.hosting {
@@ -93,19 +111,21 @@ fn presets_judge_telling_destinations() {
                 asn: None,
                 protocol: 6,
                 port: 443,
-                name: None,
-                naming: Naming::Pending,
-                speaks: None,
-                ech: EchSeen::None,
+                name: case.has_spoken().then_some("www.example.org"),
+                naming: case.naming(),
+                speaks: case.speaks.as_deref(),
+                ech: case.ech.unwrap_or_default(),
                 chain: &[],
                 opaque: Opaque::None,
                 at: AT,
             };
             let decision = policy.evaluate(&subject);
-            assert_eq!(
-                decision,
-                tables.decide(subject.zone, class, 0, 6, 443, Opaque::None)
-            );
+            if !case.has_spoken() {
+                assert_eq!(
+                    decision,
+                    tables.decide(subject.zone, class, 0, 6, 443, Opaque::None)
+                );
+            }
             let found = (decision.verdict.name(), policy.rule_name(decision.rule));
             if found != (case.verdict.as_str(), case.rule.as_str()) {
                 wrong.push(format!("{}: {}: {found:?}", cases.preset, case.about));
@@ -118,6 +138,116 @@ fn presets_judge_telling_destinations() {
     all.sort_unstable();
     assert_eq!(judged, all, "one file of cases for each preset");
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whatever a client speaks, hides or leaves unsaid, no preset lets pass by it what it would stop of a
+/// client that says its name plainly.
+#[test]
+fn hiding_opens_nothing() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let mut profiles: Vec<Profile> = Vec::new();
+    for operator in catalogue.operators() {
+        for country in ["FR", "DE", "NC", "CH", "CA", "US", "CN"] {
+            for confidence in [HostingConfidence::Located, HostingConfidence::Contested] {
+                let mut profile = Profile::unknown();
+                profile.hosting.country = country.parse().ok();
+                profile.hosting.confidence = confidence;
+                profile.control = catalogue.control_of_operator(operator);
+                profiles.push(profile);
+            }
+        }
+    }
+    for confidence in [HostingConfidence::Anycast, HostingConfidence::Unknown] {
+        let mut profile = Profile::unknown();
+        profile.hosting.confidence = confidence;
+        profiles.push(profile);
+    }
+    profiles.extend(
+        catalogue
+            .services()
+            .map(|service| catalogue.profile_with_service(&Profile::unknown(), &service.id)),
+    );
+    for name in Policy::PRESETS {
+        let policy = parse(Policy::preset(name).unwrap());
+        for profile in &profiles {
+            let plain = Subject {
+                catalogue: &catalogue,
+                zone: 1,
+                destination: "203.0.113.1".parse().unwrap(),
+                profile,
+                asn: None,
+                protocol: 6,
+                port: 443,
+                name: Some("www.example.org"),
+                naming: Naming::Confirmed,
+                speaks: Some("tls"),
+                ech: EchSeen::None,
+                chain: &[],
+                opaque: Opaque::None,
+                at: AT,
+            };
+            let wanted = policy.evaluate(&plain).verdict;
+            let words = octroi_policy::naming::SPEECH.map(Some);
+            for speaks in words.into_iter().chain([None]) {
+                for naming in Naming::ASKED {
+                    for ech in EchSeen::ALL {
+                        let nameless = naming == Naming::Nameless;
+                        let hidden = Subject {
+                            name: plain.name.filter(|_| !nameless),
+                            naming,
+                            speaks,
+                            ech,
+                            ..plain
+                        };
+                        let found = policy.evaluate(&hidden).verdict;
+                        assert!(
+                            found.stops() || found >= wanted,
+                            "{name}: {speaks:?} {naming:?} {ech:?} opens {profile:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn names_that_presets_forbid_are_refused_before_there_is_an_address() {
+    let catalogue = Catalogue::embedded().unwrap();
+    let refused = |preset: &str, name: &str| {
+        let policy = parse(Policy::preset(preset).unwrap());
+        match policy.judge_query(&catalogue, 1, name, AT) {
+            QueryVerdict::Open => None,
+            QueryVerdict::Forbidden { rule, .. } => Some(policy.rule_name(rule).to_owned()),
+        }
+    };
+    for name in [
+        "teams.microsoft.com",
+        "mask.icloud.com",
+        "dns.google",
+        "use-application-dns.net",
+    ] {
+        assert_eq!(refused("observe", name), None, "{name}");
+        assert!(refused("cloud-au-centre", name).is_some(), "{name}");
+    }
+    let rule = |preset, name| refused(preset, name).unwrap();
+    assert_eq!(
+        rule("cloud-au-centre", "teams.microsoft.com"),
+        "foreign-meetings"
+    );
+    assert_eq!(rule("gdpr", "mask.icloud.com"), "relays-and-vpns");
+    assert_eq!(
+        rule("france-only", "mozilla.cloudflare-dns.com"),
+        "foreign-resolvers"
+    );
+    assert_eq!(rule("gdpr", "use-application-dns.net"), "firefox-own-dns");
+    for name in [
+        "www.service-public.fr",
+        "visio.numerique.gouv.fr",
+        "ns0.fdn.fr",
+    ] {
+        assert_eq!(refused("cloud-au-centre", name), None, "{name}");
+    }
 }
 
 #[test]

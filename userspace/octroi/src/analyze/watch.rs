@@ -221,3 +221,108 @@ fn findings(mut said: Vec<Said>, desk: &Desk, catalogue: &Catalogue) -> Vec<Find
     }
     findings.flush(last)
 }
+
+#[cfg(test)]
+mod tests {
+    use octroi_geo_db::Atlas;
+    use octroi_policy::Verdict;
+
+    use super::*;
+    use crate::judge::{Judge, read_policy};
+
+    const SECOND_NS: u64 = 1_000_000_000;
+
+    fn desk() -> Desk {
+        let atlas = Arc::new(Atlas::embedded().unwrap());
+        let policy = read_policy("observe", atlas.catalogue()).unwrap();
+        let at = atlas.catalogue().day();
+        Desk {
+            judge: Judge {
+                atlas,
+                policy: Arc::new(policy),
+            },
+            zone: 0,
+            at,
+        }
+    }
+
+    #[test]
+    fn shards_are_told_as_one() {
+        let client: IpAddr = "10.0.0.9".parse().unwrap();
+        let teams = ServiceOf {
+            id: "ms-teams".into(),
+            name: "Microsoft Teams".into(),
+            operator: "microsoft".into(),
+        };
+        let leg = |first_s: u64| Leg {
+            flow_id: first_s,
+            client,
+            zone: None,
+            destination: "52.112.0.9".parse().unwrap(),
+            protocol: UDP,
+            speaks: Some("stun".into()),
+            service: Some(teams.clone()),
+            first_ns: first_s * SECOND_NS,
+            last_ns: (first_s + 60) * SECOND_NS,
+            outbound: (3_000, 600_000),
+            reply: (3_000, 2_400_000),
+            verdict: Verdict::Flag,
+            enforced: false,
+        };
+        let (mut one, mut other) = (Noted::default(), Noted::default());
+        one.legs.push(leg(1_000));
+        other.legs.push(leg(1_050));
+        other.signals.push((
+            client,
+            teams.clone(),
+            "teams.microsoft.com".into(),
+            990 * SECOND_NS,
+        ));
+        for noted in [&mut one, &mut other] {
+            noted.note(
+                client,
+                "grabify.link",
+                NameSource::Query,
+                None,
+                5 * SECOND_NS,
+            );
+            noted.note(
+                client,
+                "www.service-public.fr",
+                NameSource::Query,
+                None,
+                SECOND_NS,
+            );
+        }
+        let (calls, findings, left_out) = told(vec![one, other], &desk());
+        assert_eq!(left_out, 0);
+        assert_eq!(calls.len(), 1);
+        assert_eq!((calls[0].call.seconds, calls[0].call.flows), (110, 2));
+        assert_eq!(calls[0].time, calls[0].end);
+        assert_eq!(
+            calls[0]
+                .control_country
+                .map(|code| code.to_string())
+                .as_deref(),
+            Some("US")
+        );
+        assert_eq!(findings.len(), 1);
+        assert_eq!(
+            (findings[0].count, &**findings[0].matter.family()),
+            (2, "grabify")
+        );
+        assert_eq!(findings[0].zone.as_deref(), Some("internal"));
+    }
+
+    #[test]
+    fn what_a_shard_notes_is_bounded() {
+        let mut noted = Noted::default();
+        let client: IpAddr = "10.0.0.9".parse().unwrap();
+        for number in 0..NAMES + 3 {
+            noted.note(client, &number.to_string(), NameSource::Query, None, 1);
+        }
+        assert_eq!((noted.said.len(), noted.left_out), (NAMES, 3));
+        noted.note(client, "0", NameSource::Query, None, 1);
+        assert_eq!(noted.left_out, 3, "a name that is known needs no room");
+    }
+}
