@@ -19,6 +19,25 @@ pub fn flow_reason(detail: &api::FlowDetail) -> Reason {
     }
 }
 
+/// A name, who said it, and how far it can be trusted.
+fn named(name: &str, residency: &Residency) -> String {
+    let source = residency.name_src.map_or("", |source| source.name());
+    let bound = match residency.name_dns_bound {
+        Some(true) => ", a DNS answer binds it to this address",
+        Some(false) if residency.naming == events::Naming::Contradicted => {
+            ", DNS gave this address under other names only"
+        }
+        Some(false) => ", no DNS answer binds it to this address",
+        None => "",
+    };
+    let hidden = match residency.ech_seen {
+        Some(events::EchSeen::Possible) => ", the client perhaps hid the true one (ECH)",
+        _ if residency.ech == Some(true) => ", the client hid the true one (ECH)",
+        _ => "",
+    };
+    format!("{name} (by {source}{bound}{hidden})")
+}
+
 /// The reason a residency object tells.
 pub(crate) fn reason(residency: &Residency) -> Reason {
     let owned = |value: &Option<Arc<str>>| value.as_deref().map(str::to_owned);
@@ -28,23 +47,6 @@ pub(crate) fn reason(residency: &Residency) -> Reason {
             .registered_country
             .map_or_else(String::new, |code| format!(" (registered in {code})"));
         format!("AS{asn} {name}{registered}")
-    });
-    let name = residency.name.as_ref().map(|name| {
-        let source = residency.name_src.map_or("", |source| source.name());
-        let bound = match residency.name_dns_bound {
-            Some(true) => ", a DNS answer binds it to this address",
-            Some(false) if residency.naming == events::Naming::Contradicted => {
-                ", DNS gave this address under other names only"
-            }
-            Some(false) => ", no DNS answer binds it to this address",
-            None => "",
-        };
-        let hidden = match residency.ech_seen {
-            Some(events::EchSeen::Possible) => ", the client perhaps hid the true one (ECH)",
-            _ if residency.ech == Some(true) => ", the client hid the true one (ECH)",
-            _ => "",
-        };
-        format!("{name} (by {source}{bound}{hidden})")
     });
     let version = residency
         .policy_ver
@@ -67,7 +69,7 @@ pub(crate) fn reason(residency: &Residency) -> Reason {
             events::Mode::Monitor => "monitor".to_owned(),
         },
         zone: owned(&residency.zone).unwrap_or_default(),
-        name,
+        name: residency.name.as_deref().map(|name| named(name, residency)),
         network,
         jurisdiction: jurisdiction(residency),
         control_chain: strings(&residency.control_chain),

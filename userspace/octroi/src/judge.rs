@@ -284,6 +284,8 @@ pub(crate) fn today() -> Date {
 
 #[cfg(test)]
 mod tests {
+    use octroi_inspect::name::AppProtocol;
+
     use super::*;
 
     fn judge() -> Judge {
@@ -330,7 +332,7 @@ mod tests {
 
     #[test]
     fn policies_know_every_language_that_is_heard() {
-        let heard = octroi_inspect::name::AppProtocol::ALL.map(|heard| heard.name());
+        let heard = AppProtocol::ALL.map(AppProtocol::name);
         for word in heard {
             assert!(octroi_policy::naming::SPEECH.contains(&word), "{word}");
         }

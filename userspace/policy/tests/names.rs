@@ -333,10 +333,10 @@ fn nothing_is_known_of_a_name_that_may_still_come() {
         judged(Naming::Confirmed, Some("a.org"), Some("tls"), EchSeen::None),
         rest(false)
     );
-    let bare = ("bare".to_owned(), false);
+    let lacking = ("bare".to_owned(), false);
     assert_eq!(
         judged(Naming::Nameless, None, Some("tls"), EchSeen::None),
-        bare
+        lacking
     );
 }
 

@@ -185,7 +185,7 @@ fn everything_is_bounded_and_what_is_lost_is_counted() {
         calls.ended(leg(number * 1_000, 40));
     }
     assert_eq!(calls.dropped(), 10);
-    for number in 0..CLIENTS as u32 + 5 {
+    for number in 0..u32::try_from(CLIENTS).unwrap() + 5 {
         let client = IpAddr::V4(number.into());
         calls.signalled(client, service("zoom"), "zoom.us", 1);
     }

@@ -96,17 +96,8 @@ fn render(report: &StatusReport) -> String {
     if !holds.is_empty() {
         line("names", holds.join(", "));
     }
-    for finding in &report.findings {
-        line(
-            "finding",
-            format!(
-                "{}  {}  {} times, last {:.0}",
-                finding.client,
-                finding.signature(),
-                finding.count,
-                finding.last
-            ),
-        );
+    for (what, told) in findings(report) {
+        line(what, told);
     }
     for sink in &report.sinks {
         let state = sink.error.clone().unwrap_or_else(|| "works".to_owned());
@@ -135,6 +126,20 @@ fn render(report: &StatusReport) -> String {
         let _ = writeln!(text, "\nPROBLEM: {problem}");
     }
     text
+}
+
+/// The open findings.
+fn findings(report: &StatusReport) -> impl Iterator<Item = (&'static str, String)> {
+    report.findings.iter().map(|finding| {
+        let told = format!(
+            "{}  {}  {} times, last {:.0}",
+            finding.client,
+            finding.signature(),
+            finding.count,
+            finding.last
+        );
+        ("finding", told)
+    })
 }
 
 /// An interface, and who else runs there.

@@ -162,13 +162,13 @@ pub(crate) fn asked(condition: &Condition, policy: &Policy) -> Text {
         | Condition::Laws(words)
         | Condition::Service(words)
         | Condition::Category(words)
-        | Condition::Qualification(words) => listed(words.items()),
+        | Condition::Qualification(words)
+        | Condition::Speaks(words) => listed(words.items()),
         Condition::Sovereign(wanted) => yes_no(*wanted),
         Condition::Asn(asns) => listed(asns.iter()),
         Condition::Prefix(prefixes) => listed(prefixes.items()),
         Condition::Name(names) => listed(names.items()),
         Condition::Naming(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
-        Condition::Speaks(words) => listed(words.items()),
         Condition::Ech(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
     }
 }

@@ -49,7 +49,8 @@ fn within(inner: &Condition, outer: &Condition, catalogue: &Catalogue) -> bool {
         | (Condition::Control(a), Condition::Control(b)) => places(a, b, catalogue),
         (Condition::Operator(a), Condition::Operator(b))
         | (Condition::Service(a), Condition::Service(b))
-        | (Condition::Category(a), Condition::Category(b)) => words(a, b, true),
+        | (Condition::Category(a), Condition::Category(b))
+        | (Condition::Speaks(a), Condition::Speaks(b)) => words(a, b, true),
         (Condition::Laws(a), Condition::Laws(b))
         | (Condition::Qualification(a), Condition::Qualification(b)) => words(a, b, false),
         (Condition::Sovereign(a), Condition::Sovereign(b)) => a == b,
@@ -57,7 +58,6 @@ fn within(inner: &Condition, outer: &Condition, catalogue: &Catalogue) -> bool {
         (Condition::Prefix(a), Condition::Prefix(b)) => prefixes(a, b),
         (Condition::Name(a), Condition::Name(b)) => names(a, b),
         (Condition::Naming(a), Condition::Naming(b)) => subset(a, b),
-        (Condition::Speaks(a), Condition::Speaks(b)) => words(a, b, true),
         (Condition::Ech(a), Condition::Ech(b)) => subset(a, b),
         _ => false,
     }
