@@ -25,6 +25,9 @@ const SEGMENT: usize = 1_388;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
+/// Its name, messages, IP protocol, port, and payloads: from outside or not, and bytes.
+type Case<'a> = (&'static str, u64, u8, u16, Vec<(bool, &'a [u8])>);
+
 /// A namer, and a new flow for each conversation.
 struct Ear {
     namer: Namer,
@@ -95,7 +98,7 @@ fn benches(criterion: &mut Criterion) {
     answer[..2].copy_from_slice(&query[..2]);
     let (head, tail) = LONG_HELLO.split_at(SEGMENT);
     let quic = pieces(QUIC);
-    let cases: [(&str, u64, u8, u16, Vec<(bool, &[u8])>); 6] = [
+    let cases: [Case<'_>; 6] = [
         (
             "dns: query and answer",
             2,

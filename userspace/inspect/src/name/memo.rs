@@ -84,6 +84,41 @@ impl Side {
     }
 }
 
+/// What was told of a client's words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum Said {
+    /// Nothing yet.
+    #[default]
+    Nothing,
+    /// That they carry no name.
+    NoName,
+    /// A name.
+    Name,
+}
+
+/// Sequence number of a client's first byte.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) enum FirstByte {
+    /// Its SYN was not seen.
+    #[default]
+    Unknown,
+    /// It is this one.
+    At(u32),
+    /// Two SYNs say different ones: which of them the server takes is not sure.
+    Contradicted,
+}
+
+impl FirstByte {
+    /// A SYN says this one.
+    pub(super) fn note(&mut self, first: u32) {
+        *self = match *self {
+            Self::Unknown => Self::At(first),
+            Self::At(known) if known == first => Self::At(known),
+            Self::At(_) | Self::Contradicted => Self::Contradicted,
+        };
+    }
+}
+
 /// What is remembered of one flow.
 #[derive(Default)]
 pub(super) struct Memo {
@@ -93,16 +128,14 @@ pub(super) struct Memo {
     pub(super) told: Option<u64>,
     /// The name that DNS gives was told, or there is none.
     pub(super) dns_is_told: bool,
-    /// The client said a name.
-    pub(super) is_named: bool,
-    /// The name was told, or that there is none.
-    pub(super) is_settled: bool,
+    /// What was told of the client's words.
+    pub(super) said: Said,
     /// What is spoken, as far as it is known.
     pub(super) speaks: AppProtocol,
     /// The client's hello had no name: the server's certificate may tell one.
     pub(super) wants_certificate: bool,
-    /// TCP: sequence number of the client's first byte, when its SYN was seen.
-    pub(super) first_byte: Option<u32>,
+    /// TCP: where the client's stream begins.
+    pub(super) first_byte: FirstByte,
     /// TCP: replies, outbound.
     pub(super) sides: [Side; 2],
     pub(super) quic: Option<Box<Connection>>,
@@ -193,7 +226,7 @@ impl Memos {
                 self.release(&oldest, memo.held());
                 self.incomplete += u64::from(memo.is_incomplete());
                 self.evicted += 1;
-                if !memo.is_settled {
+                if memo.said == Said::Nothing {
                     self.lost = Some((oldest, memo.first_ns, memo.speaks));
                 }
             }

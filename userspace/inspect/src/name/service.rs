@@ -115,7 +115,7 @@ impl Services {
         &self,
         client: IpAddr,
         name: &str,
-        hello: &EncryptedHello,
+        hello: EncryptedHello,
         now_ns: u64,
     ) -> Ech {
         let service = self.get(client, name, now_ns);
@@ -223,14 +223,14 @@ mod tests {
         ];
         for (who, name, id, expected) in cases {
             assert_eq!(
-                services.classify(who, name, &hello(id), 1),
+                services.classify(who, name, hello(id), 1),
                 expected,
                 "{name}"
             );
         }
         assert!(services.is_shown(client, "secret.example", "public.example", 1));
         assert_eq!(
-            services.classify(client, "public.example", &hello(7), HOUR_NS * 2),
+            services.classify(client, "public.example", hello(7), HOUR_NS * 2),
             Ech::Possible,
             "over"
         );
@@ -246,9 +246,9 @@ mod tests {
             services.learn(client, &format!("n{number}.example"), &[], 0);
         }
         assert_eq!((services.known.len(), services.evicted), (5, 15));
-        let unknown = services.classify(client, "n3.example", &hello(1), 1);
+        let unknown = services.classify(client, "n3.example", hello(1), 1);
         assert_eq!(unknown, Ech::Possible);
-        let known = services.classify(client, "n19.example", &hello(1), 1);
+        let known = services.classify(client, "n19.example", hello(1), 1);
         assert_eq!(known, Ech::Grease);
     }
 }

@@ -230,7 +230,7 @@ mod tests {
             out.extend([5; 160]);
             Rtp::of(&out)
         };
-        let first = packet(65_535, 1, 0x80 | 111).unwrap();
+        let first = packet(65_535, 1, 0xef).unwrap();
         assert!(
             packet(0, 1, 111).unwrap().follows(first),
             "the mark is no part of the type"
@@ -243,7 +243,7 @@ mod tests {
         ] {
             assert!(!other.unwrap().follows(first));
         }
-        assert_eq!(packet(1, 1, 200 & 0x7f), None, "RTCP");
+        assert_eq!(packet(1, 1, 72), None, "RTCP");
         assert_eq!(Rtp::of(&[0x40; 40]), None);
         assert_eq!(Rtp::of(&[0x8f; 20]), None, "its sources do not fit");
     }

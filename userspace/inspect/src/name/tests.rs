@@ -1,4 +1,5 @@
 mod answers;
+mod given_up;
 mod heard;
 mod hidden;
 mod seeds;

@@ -192,7 +192,7 @@ mod tests {
         #[test]
         fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
             let _ = first_request(&bytes);
-            let _ = first_request(&stream(&[bytes.clone()]));
+            let _ = first_request(&stream(std::slice::from_ref(&bytes)));
             let _ = first_request(&stream(&[frame(1, 4, &bytes)]));
         }
     }

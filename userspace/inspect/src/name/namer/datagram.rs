@@ -2,7 +2,7 @@
 
 use super::{Namer, State};
 use crate::name::dtls::{self, Fragments};
-use crate::name::memo::Memo;
+use crate::name::memo::{Memo, Said};
 use crate::name::quic::{self, Connection};
 use crate::name::shape::{self, Rtp};
 use crate::name::{AppProtocol, NameEvent, Sample};
@@ -116,7 +116,7 @@ impl Namer {
             return;
         }
         memo.speaks = protocol;
-        if memo.is_settled && !memo.is_named {
+        if memo.said == Said::NoName {
             self.tell_nameless(sample, protocol, out);
         }
     }

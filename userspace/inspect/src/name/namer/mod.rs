@@ -11,7 +11,7 @@ use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 
 use self::tell::Told;
-use super::memo::Memos;
+use super::memo::{Memos, Said};
 use super::recent::Recent;
 use super::service::Services;
 use super::{AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample};
@@ -159,8 +159,8 @@ impl Namer {
         {
             let (mut memo, _) = self.memos.take(&sample.key, sample.first_ns);
             memo.last_ns = sample.time_ns;
-            memo.first_byte = Some(sample.sequence.wrapping_add(1));
-            let is_settled = memo.is_settled;
+            memo.first_byte.note(sample.sequence.wrapping_add(1));
+            let is_settled = memo.said != Said::Nothing;
             self.memos.put(sample.key, memo);
             if is_settled {
                 return Heard::Settled;
@@ -189,10 +189,11 @@ impl Namer {
             protocol::UDP => self.datagram(sample, &mut memo, out),
             _ => State::Silent,
         };
+        let is_settled = memo.said != Said::Nothing;
         let mut heard = match state {
-            State::Open if memo.is_settled && !memo.is_dns_stream() => Heard::Settled,
+            State::Open if is_settled && !memo.is_dns_stream() => Heard::Settled,
             State::Open => Heard::Pending,
-            State::Talk if memo.is_settled => Heard::Settled,
+            State::Talk if is_settled => Heard::Settled,
             State::Talk => Heard::Talk,
             State::Silent => {
                 self.settle(sample, &mut memo, out);

@@ -2,7 +2,7 @@
 
 use super::{Namer, PORT_DNS, State, Told};
 use crate::name::assembler::Refused;
-use crate::name::memo::{Kind, Memo, Side, Stream};
+use crate::name::memo::{FirstByte, Kind, Memo, Side, Stream};
 use crate::name::start::{self, Start};
 use crate::name::talk::{self, Words};
 use crate::name::tls::server::{self, Shown};
@@ -82,11 +82,16 @@ impl Namer {
                 return Side::Middle;
             }
         }
-        if let (Side::Fresh, true, Some(first)) = (&side, sample.outbound, memo.first_byte)
-            && sample.sequence != first
-        {
-            // It overtook the start of the stream.
-            return self.go_on(Box::new(Stream::new(Kind::Start, first)), sample, memo, out);
+        match (&side, sample.outbound, memo.first_byte) {
+            (Side::Fresh, true, FirstByte::At(first)) if sample.sequence != first => {
+                // It overtook the start of the stream.
+                return self.go_on(Box::new(Stream::new(Kind::Start, first)), sample, memo, out);
+            }
+            (Side::Fresh, true, FirstByte::Contradicted) => {
+                self.stats.streams_contradicted += 1;
+                return Side::Middle;
+            }
+            _ => {}
         }
         let kind = match kind_of(sample, is_first) {
             Start::Is(kind) => kind,
@@ -103,7 +108,7 @@ impl Namer {
                     note(memo, protocol);
                     return Side::Middle;
                 }
-                if sample.outbound && memo.first_byte.is_some() {
+                if sample.outbound && memo.first_byte != FirstByte::Unknown {
                     return Side::Middle;
                 }
                 return hold(side, sample);
@@ -328,18 +333,17 @@ fn in_stream<'a>(sample: &Sample<'a>, memo: &mut Memo) -> Option<Sample<'a>> {
         // Data on a SYN (RFC 7413) begins behind the number of the SYN.
         sample.sequence = sample.sequence.wrapping_add(1);
         if sample.outbound {
-            memo.first_byte = Some(sample.sequence);
+            memo.first_byte.note(sample.sequence);
         }
     }
     if sample.outbound
-        && let Some(first) = memo.first_byte
+        && let FirstByte::At(first) = memo.first_byte
         && matches!(memo.sides[1], Side::Fresh)
+        && is_before(sample.sequence, first)
     {
-        if is_before(sample.sequence, first) {
-            let before = first.wrapping_sub(sample.sequence) as usize;
-            sample.payload = sample.payload.get(before..)?;
-            sample.sequence = first;
-        }
+        let before = first.wrapping_sub(sample.sequence) as usize;
+        sample.payload = sample.payload.get(before..)?;
+        sample.sequence = first;
     }
     (!sample.payload.is_empty()).then_some(sample)
 }

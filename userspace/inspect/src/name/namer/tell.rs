@@ -4,7 +4,7 @@ use std::hash::BuildHasher as _;
 
 use super::Namer;
 use crate::flow;
-use crate::name::memo::Memo;
+use crate::name::memo::{Memo, Said};
 use crate::name::tls::ClientHello;
 use crate::name::{
     AppProtocol, Binding, Ech, Evidence, NameEvent, NameSource, Sample, certificate, hostname,
@@ -64,8 +64,7 @@ impl Namer {
         told: Told,
         out: &mut Vec<NameEvent>,
     ) {
-        memo.is_settled = true;
-        memo.is_named = true;
+        memo.said = Said::Name;
         let hash = self.hasher.hash_one((&told.name, told.source));
         if memo.told.replace(hash) == Some(hash) {
             return;
@@ -78,7 +77,7 @@ impl Namer {
         let client = flow::inside(&sample.key);
         let ech = told.hello.ech.map_or(Ech::None, |hello| {
             self.services
-                .classify(client, &told.name, &hello, self.now_ns)
+                .classify(client, &told.name, hello, self.now_ns)
         });
         out.push(NameEvent {
             name: told.name,
@@ -121,10 +120,10 @@ impl Namer {
         memo: &mut Memo,
         out: &mut Vec<NameEvent>,
     ) {
-        if memo.is_settled {
+        if memo.said != Said::Nothing {
             return;
         }
-        memo.is_settled = true;
+        memo.said = Said::NoName;
         self.tell_nameless(sample, memo.speaks, out);
     }
 
