@@ -12,6 +12,7 @@ use octroi_inspect::flow::Flow;
 use octroi_inspect::name::{Ech, NameSource};
 use octroi_inspect::packet::protocol;
 use octroi_inspect::survey::{Name, Naming};
+use octroi_policy::protocol::protocol_name;
 use octroi_policy::{EchSeen, Opaque, Verdict};
 use serde::Serialize;
 
@@ -163,6 +164,19 @@ impl FlowLine {
         }
     }
 
+    /// Where it came from, with its port.
+    pub(super) fn source_text(&self) -> String {
+        with_port(&self.source.to_string(), self.source_port)
+    }
+
+    /// Where it went, with its port and protocol.
+    pub(super) fn destination_with_port(&self) -> String {
+        let mut text = with_port(&self.destination.to_string(), self.destination_port);
+        text.push('/');
+        text.push_str(&protocol_name(self.protocol));
+        text
+    }
+
     /// Its place among the flows of all captures.
     pub(super) fn order(&self) -> (usize, Place) {
         (self.capture, self.place)
@@ -260,6 +274,14 @@ impl FlowLine {
             opaque: self.opaque_kind,
             at: desk.at,
         }
+    }
+}
+
+fn with_port(address: &str, port: u16) -> String {
+    match port {
+        0 => address.to_owned(),
+        port if address.contains(':') => format!("[{address}]:{port}"),
+        port => format!("{address}:{port}"),
     }
 }
 

@@ -41,6 +41,15 @@ pub(super) fn last_lines(report: &Report, out: &mut impl Write) -> io::Result<()
     for line in &report.jurisdictions {
         write_line("jurisdiction", line, out)?;
     }
+    for line in &report.destinations {
+        write_line("destination", line, out)?;
+    }
+    for line in &report.services {
+        write_line("service", line, out)?;
+    }
+    for line in &report.trackers {
+        write_line("tracker", line, out)?;
+    }
     for line in &report.without_flow {
         write_line("without_flow", line, out)?;
     }

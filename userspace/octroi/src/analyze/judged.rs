@@ -65,6 +65,8 @@ pub(super) struct Answer {
     pub(super) decision: Decision,
     pub(super) profile: Arc<Profile>,
     pub(super) asn: Option<u32>,
+    /// The family of tracking links that its name belongs to.
+    pub(super) tracker: Option<Arc<str>>,
 }
 
 impl Judging {
@@ -146,6 +148,10 @@ impl Judging {
         self.noted.flow(flow, &ends, &answer, desk);
         let packets = flow.outbound_packets + flow.reply_packets;
         ready.report.count(&answer, packets, bytes);
+        ready
+            .report
+            .places
+            .count(self.capture, flow, &ends, &answer);
         match &line {
             Some(line) if is_alert => ready.report.alert(AlertKey::of(line), line),
             Some(_) => {}
@@ -249,6 +255,11 @@ impl Answers {
             decision: judge.decide(question),
             profile: judge.profile(judge.class_of(question.destination), &question.named),
             asn: judge.asn_of(question.destination).map(|info| info.number),
+            tracker: question
+                .named
+                .name
+                .and_then(|name| judge.atlas.catalogue().ip_logger(name))
+                .map(|logger| logger.family.as_str().into()),
         };
         if self.count >= MAX_REMEMBERED {
             self.by_question.clear();

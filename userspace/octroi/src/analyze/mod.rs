@@ -20,6 +20,7 @@ mod judged;
 mod names;
 mod outlet;
 mod pipeline;
+mod places;
 mod progress;
 mod report;
 mod run;

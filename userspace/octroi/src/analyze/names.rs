@@ -29,6 +29,16 @@ pub(crate) struct NameLine {
     pub(crate) ech: bool,
 }
 
+impl NameLine {
+    /// What else should be known of it.
+    pub(super) fn remarks(&self) -> String {
+        let inside = self.inside_tunnel.then_some("inside a tunnel");
+        let ech = self.ech.then_some("encrypted hello offered");
+        let remarks: Vec<&str> = inside.into_iter().chain(ech).collect();
+        remarks.join(", ")
+    }
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     lines: BTreeMap<(String, NameSource, bool), NameLine>,

@@ -59,6 +59,13 @@ pub(super) trait Outlet {
     fn passed(&mut self, place: Place);
 }
 
+/// Nobody: the report tells of all flows.
+impl Outlet for () {
+    fn tell(&mut self, _place: Place, _told: Told) {}
+
+    fn passed(&mut self, _place: Place) {}
+}
+
 /// Some flows of a shard.
 pub(super) struct Chunk {
     told: Vec<(Place, Told)>,
@@ -200,7 +207,13 @@ pub(super) fn print_in_order<W: Write>(shards: Vec<Receiver<Chunk>>, printer: &m
                 && stream.waiting.is_empty()
                 && first.is_none_or(|first| stream.passed <= first)
         };
-        if let Some(stream) = streams.iter_mut().find(may_come_before) {
+        // The one that is furthest behind: the others may be waiting until their chunks are taken,
+        // and it for packets that are sent to all of them at once.
+        let behind = streams
+            .iter_mut()
+            .filter(may_come_before)
+            .min_by_key(|stream| stream.passed);
+        if let Some(stream) = behind {
             match stream.from.recv() {
                 Ok(chunk) => {
                     stream.waiting.extend(chunk.told);
@@ -261,6 +274,41 @@ mod tests {
         let numbers: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
         assert_eq!(numbers.len(), 20_002);
         assert!(numbers.is_sorted());
+    }
+
+    #[test]
+    fn shards_that_get_their_work_in_step_never_wait_for_each_other() {
+        let mut printer = Printer::new(Vec::new());
+        std::thread::scope(|scope| {
+            let mut told = Vec::new();
+            let mut queues = Vec::new();
+            for shard in 0..3_u64 {
+                let (to, from) = sync_channel(CHUNKS_WAITING);
+                let (queue, batches) = sync_channel::<u64>(2);
+                told.push(from);
+                queues.push(queue);
+                scope.spawn(move || {
+                    let mut remote = Remote::new(to);
+                    for batch in batches {
+                        // Much, something now and then, and nothing.
+                        if shard < 2 && batch % (1 + shard * 100) == 0 {
+                            remote.tell(place(batch, shard), Told::Lines(b"x\n".to_vec()));
+                        }
+                        remote.passed(Place::at_packet(batch + 1));
+                    }
+                });
+            }
+            scope.spawn(move || {
+                for batch in 0..5_000 {
+                    for queue in &queues {
+                        queue.send(batch).unwrap();
+                    }
+                }
+            });
+            print_in_order(told, &mut printer);
+        });
+        let lines = printer.finish().unwrap().len() / 2;
+        assert_eq!(lines, 5_000 + 5_000_usize.div_ceil(101));
     }
 
     #[test]

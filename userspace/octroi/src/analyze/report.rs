@@ -16,6 +16,7 @@ use super::flow_line::FlowLine;
 use super::judged::{Answer, control, hosting};
 use super::names::NameLine;
 use super::pipeline::Outcome;
+use super::places::{DestinationLine, Places, ServiceLine, TrackerLine};
 
 /// Most different alerts told apart.
 const MAX_ALERTS: usize = 16_384;
@@ -27,8 +28,13 @@ pub(crate) struct Report {
     pub(crate) policy_sha256: String,
     pub(crate) mode: &'static str,
     pub(crate) atlas: String,
+    /// Day on which the catalogue's facts were checked.
+    pub(crate) catalogue_as_of: String,
     /// Day of the evaluation.
     pub(crate) at: String,
+    /// The filter, when there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) filter: Option<String>,
     pub(crate) captures: Vec<CaptureLine>,
     pub(crate) jurisdictions: Vec<JurisdictionLine>,
     /// Packets that no flow could be made of.
@@ -41,6 +47,14 @@ pub(crate) struct Report {
     pub(crate) alerts: Vec<AlertLine>,
     /// Alerts (folded) that are not in the list.
     pub(crate) alerts_left_out: u64,
+    /// Names, or addresses without one, by bytes.
+    pub(crate) destinations: Vec<DestinationLine>,
+    /// Destinations that are not in the list, as far as they were told apart.
+    pub(crate) destinations_left_out: u64,
+    /// Services of the catalogue, by bytes.
+    pub(crate) services: Vec<ServiceLine>,
+    /// Hosts whose links exist to record who opens them.
+    pub(crate) trackers: Vec<TrackerLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<NameLine>,
     /// Calls of people, in order of time.
@@ -55,6 +69,8 @@ pub(crate) struct Report {
     /// Flows that the filter left out of everything but the captures' own numbers.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) left_out_by_filter: u64,
+    #[serde(skip)]
+    pub(super) places: Places,
     #[serde(skip)]
     tables: Tables,
     #[serde(skip)]
@@ -185,7 +201,9 @@ impl Report {
             policy_sha256: policy.sha256.clone(),
             mode: policy.mode.name(),
             atlas: desk.judge.atlas.meta().version.clone(),
+            catalogue_as_of: desk.judge.atlas.catalogue().as_of().to_string(),
             at: desk.at.to_string(),
+            filter: None,
             captures: Vec::new(),
             jurisdictions: Vec::new(),
             without_flow: Vec::new(),
@@ -193,10 +211,15 @@ impl Report {
             flows_left_out: 0,
             alerts: Vec::new(),
             alerts_left_out: 0,
+            destinations: Vec::new(),
+            destinations_left_out: 0,
+            services: Vec::new(),
+            trackers: Vec::new(),
             names: Vec::new(),
             calls: Vec::new(),
             findings: Vec::new(),
             unnoted: 0,
+            places: Places::default(),
             left_out_by_filter: 0,
             tables: Tables::default(),
             rows,
@@ -292,6 +315,7 @@ impl Report {
     pub(super) fn add(&mut self, other: Self) {
         self.flows_left_out += other.flows_left_out;
         self.left_out_by_filter += other.left_out_by_filter;
+        self.places.merge(other.places);
         for line in other.flows {
             self.keep(line);
         }
@@ -316,6 +340,9 @@ impl Report {
     /// Puts the lists in order and adds the reasons of the alerts that are told.
     pub(super) fn explain(&mut self, desk: &Desk) {
         self.cut_flows();
+        (self.destinations, self.destinations_left_out) = self.places.destinations(self.rows);
+        self.services = self.places.services(desk);
+        self.trackers = self.places.trackers();
         let tables = std::mem::take(&mut self.tables);
         self.jurisdictions = jurisdictions(tables.jurisdictions);
         self.jurisdictions

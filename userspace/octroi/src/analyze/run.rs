@@ -140,6 +140,7 @@ fn report(
         let mut out = printer.finish().context("cannot write the report")?;
         let mut report = Judging::into_report(shards, &desk, arguments.rows());
         report.captures = lines;
+        report.filter = arguments.filter.clone();
         match arguments.format() {
             Format::Json => json::document(&report, &mut out),
             Format::Jsonl => json::last_lines(&report, &mut out),
@@ -168,15 +169,15 @@ fn analyze<W: Write + Send>(
         Format::Eve => Style::Eve(Box::<Eve>::default()),
         Format::Text | Format::Json | Format::Html | Format::SummaryJsonl => Style::Report,
     };
+    let has_failed = || opening.has_failed();
+    if matches!(style(), Style::Report) {
+        let teller = |shard| Teller::new(shard, Style::Report, ());
+        let tellers = shards.iter_mut().map(teller).collect();
+        return pipeline::run(reading, tellers, progress, &has_failed, || {});
+    }
     if let [only] = shards {
         let teller = Teller::new(only, style(), printer);
-        return pipeline::run(
-            reading,
-            vec![teller],
-            progress,
-            &|| opening.has_failed(),
-            || {},
-        );
+        return pipeline::run(reading, vec![teller], progress, &has_failed, || {});
     }
     let mut tellers = Vec::new();
     let mut told = Vec::new();

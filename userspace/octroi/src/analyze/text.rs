@@ -6,8 +6,6 @@ use jiff::Timestamp;
 
 use super::flow_line::FlowLine;
 use super::report::Report;
-use octroi_policy::protocol::protocol_name;
-
 use crate::cli::table::{Table, bytes};
 
 /// Prints the report.
@@ -113,8 +111,8 @@ fn flows(report: &Report, out: &mut impl Write) -> io::Result<()> {
         table.row(vec![
             verdict(line.verdict, line.enforced),
             line.rule.clone(),
-            source(line),
-            destination(line),
+            line.source_text(),
+            line.destination_with_port(),
             name(line),
             line.app_protocol.unwrap_or_default().to_owned(),
             line.hosting.clone(),
@@ -219,19 +217,12 @@ fn names(report: &Report, out: &mut impl Write) -> io::Result<()> {
     heading("Names", out)?;
     let mut table = Table::new(&["NAME", "FROM", "PEER", "SEEN>", ""]);
     for line in &report.names {
-        let mut remarks = Vec::new();
-        if line.inside_tunnel {
-            remarks.push("inside a tunnel");
-        }
-        if line.ech {
-            remarks.push("encrypted hello offered");
-        }
         table.row(vec![
             line.name.clone(),
             line.source.name().to_owned(),
             line.peer.clone(),
             line.count.to_string(),
-            remarks.join(", "),
+            line.remarks(),
         ]);
     }
     write!(out, "{}", table.render())
@@ -254,25 +245,6 @@ fn verdict(name: &str, enforced: bool) -> String {
         name.to_owned()
     } else {
         format!("({name})")
-    }
-}
-
-fn source(line: &FlowLine) -> String {
-    with_port(&line.source.to_string(), line.source_port)
-}
-
-fn destination(line: &FlowLine) -> String {
-    let mut text = with_port(&line.destination.to_string(), line.destination_port);
-    text.push('/');
-    text.push_str(&protocol_name(line.protocol));
-    text
-}
-
-fn with_port(address: &str, port: u16) -> String {
-    match port {
-        0 => address.to_owned(),
-        port if address.contains(':') => format!("[{address}]:{port}"),
-        port => format!("{address}:{port}"),
     }
 }
 
