@@ -9,7 +9,7 @@ use super::{Name, Naming, Routed, Sink};
 /// Payloads read of each direction of a flow.
 pub const SAMPLES_PER_DIRECTION: u8 = 48;
 /// Of the flows held at once, the part that DNS may take, and the flows inside tunnels.
-const PART_OF_DNS: usize = 4;
+const PART_OF_DNS: usize = 8;
 
 /// Which lanes a shard has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -8,7 +8,7 @@ use octroi_inspect::name::{Ech, NameEvent, NameSource};
 use serde::Serialize;
 
 /// Most different names held.
-const MAX_NAMES: usize = 262_144;
+const MAX_NAMES: usize = 65_536;
 
 /// One name.
 #[derive(Debug, Serialize)]

@@ -28,7 +28,9 @@ const BATCH_BYTES: usize = 1 << 20;
 const PACKETS_PER_TICK: u64 = 8_192;
 
 /// Flows held at once, all lanes together.
-const FLOWS: usize = 1 << 18;
+const FLOWS: usize = 1 << 17;
+/// Bytes of incomplete hellos and requests held, all workers together.
+const STREAM_BYTES: usize = 16 << 20;
 /// Addresses bound to names by DNS; each worker holds them.
 const BINDINGS: usize = 1 << 15;
 
@@ -103,6 +105,7 @@ fn limits() -> (flow::Limits, NamerLimits) {
     };
     let names = NamerLimits {
         bindings: BINDINGS,
+        total_bytes: STREAM_BYTES,
         ..NamerLimits::default()
     };
     (flows, names)

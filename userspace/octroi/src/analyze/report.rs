@@ -19,7 +19,7 @@ use super::pipeline::Outcome;
 use super::places::{DestinationLine, Places, ServiceLine, TrackerLine};
 
 /// Most different alerts told apart.
-const MAX_ALERTS: usize = 16_384;
+const MAX_ALERTS: usize = 4_096;
 
 /// Everything an analysis found.
 #[derive(Debug, Serialize)]
