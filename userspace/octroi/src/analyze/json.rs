@@ -47,8 +47,11 @@ pub(super) fn last_lines(report: &Report, out: &mut impl Write) -> io::Result<()
     for line in &report.services {
         write_line("service", line, out)?;
     }
-    for line in &report.trackers {
-        write_line("tracker", line, out)?;
+    for line in &report.calls {
+        write_line("call", line, out)?;
+    }
+    for line in &report.findings {
+        write_line("finding", line, out)?;
     }
     for line in &report.without_flow {
         write_line("without_flow", line, out)?;

@@ -65,8 +65,6 @@ pub(super) struct Answer {
     pub(super) decision: Decision,
     pub(super) profile: Arc<Profile>,
     pub(super) asn: Option<u32>,
-    /// The family of tracking links that its name belongs to.
-    pub(super) tracker: Option<Arc<str>>,
 }
 
 impl Judging {
@@ -255,11 +253,6 @@ impl Answers {
             decision: judge.decide(question),
             profile: judge.profile(judge.class_of(question.destination), &question.named),
             asn: judge.asn_of(question.destination).map(|info| info.number),
-            tracker: question
-                .named
-                .name
-                .and_then(|name| judge.atlas.catalogue().ip_logger(name))
-                .map(|logger| logger.family.as_str().into()),
         };
         if self.count >= MAX_REMEMBERED {
             self.by_question.clear();

@@ -1,4 +1,4 @@
-//! Where traffic went: destinations, services and tracking links, added up. Bounded: what had no
+//! Where traffic went: destinations and services, added up. Bounded: what had no
 //! room is counted.
 
 use std::collections::HashMap;
@@ -92,15 +92,6 @@ pub(crate) struct ServiceLine {
     pub(crate) sums: Sums,
 }
 
-/// A host whose links exist to record who opens them.
-#[derive(Debug, Serialize)]
-pub(crate) struct TrackerLine {
-    pub(crate) name: String,
-    pub(crate) family: String,
-    #[serde(flatten)]
-    pub(crate) sums: Sums,
-}
-
 /// What is one destination.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 enum Destination {
@@ -135,7 +126,6 @@ struct Held {
 pub(super) struct Places {
     destinations: HashMap<Destination, Held, RandomState>,
     services: HashMap<Arc<str>, Sums, RandomState>,
-    trackers: HashMap<(String, String), Sums, RandomState>,
     /// Flows to destinations that had no room.
     not_held: u64,
 }
@@ -155,10 +145,6 @@ impl Places {
             services.entry(Arc::clone(service)).or_default().add(sums);
         }
         let name = flow.data.name.as_deref().filter(|_| !ends.from_outside);
-        if let (Some(family), Some(name)) = (&answer.tracker, name) {
-            let key = (name.name.clone(), family.to_string());
-            self.trackers.entry(key).or_default().add(sums);
-        }
         let key = name.map_or(Destination::Address(ends.destination), |name| {
             Destination::Name(name.name.clone())
         });
@@ -191,9 +177,6 @@ impl Places {
         }
         for (service, sums) in other.services {
             self.services.entry(service).or_default().add(sums);
-        }
-        for (tracker, sums) in other.trackers {
-            self.trackers.entry(tracker).or_default().add(sums);
         }
     }
 
@@ -234,20 +217,6 @@ impl Places {
         lines.sort_by(|a, b| {
             let by_bytes = b.sums.bytes().cmp(&a.sums.bytes());
             by_bytes.then_with(|| a.service.cmp(&b.service))
-        });
-        lines
-    }
-
-    /// Tracking links, most flows first.
-    pub(super) fn trackers(&mut self) -> Vec<TrackerLine> {
-        let trackers = std::mem::take(&mut self.trackers);
-        let mut lines: Vec<TrackerLine> = trackers
-            .into_iter()
-            .map(|((name, family), sums)| TrackerLine { name, family, sums })
-            .collect();
-        lines.sort_by(|a, b| {
-            let by_flows = b.sums.flows.cmp(&a.sums.flows);
-            by_flows.then_with(|| a.name.cmp(&b.name))
         });
         lines
     }

@@ -16,7 +16,7 @@ use super::flow_line::FlowLine;
 use super::judged::{Answer, control, hosting};
 use super::names::NameLine;
 use super::pipeline::Outcome;
-use super::places::{DestinationLine, Places, ServiceLine, TrackerLine};
+use super::places::{DestinationLine, Places, ServiceLine};
 
 /// Most different alerts told apart.
 const MAX_ALERTS: usize = 4_096;
@@ -53,8 +53,6 @@ pub(crate) struct Report {
     pub(crate) destinations_left_out: u64,
     /// Services of the catalogue, by bytes.
     pub(crate) services: Vec<ServiceLine>,
-    /// Hosts whose links exist to record who opens them.
-    pub(crate) trackers: Vec<TrackerLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<NameLine>,
     /// Calls of people, in order of time.
@@ -214,7 +212,6 @@ impl Report {
             destinations: Vec::new(),
             destinations_left_out: 0,
             services: Vec::new(),
-            trackers: Vec::new(),
             names: Vec::new(),
             calls: Vec::new(),
             findings: Vec::new(),
@@ -342,7 +339,6 @@ impl Report {
         self.cut_flows();
         (self.destinations, self.destinations_left_out) = self.places.destinations(self.rows);
         self.services = self.places.services(desk);
-        self.trackers = self.places.trackers();
         let tables = std::mem::take(&mut self.tables);
         self.jurisdictions = jurisdictions(tables.jurisdictions);
         self.jurisdictions

@@ -36,7 +36,8 @@ pub(super) fn page(report: &Report, out: &mut impl Write) -> io::Result<()> {
     jurisdictions(report, out)?;
     destinations(report, out)?;
     services(report, out)?;
-    trackers(report, out)?;
+    calls(report, out)?;
+    findings(report, out)?;
     alerts(report, out)?;
     opaque(report, out)?;
     flows(report, out)?;
@@ -189,8 +190,50 @@ fn services(report: &Report, out: &mut impl Write) -> io::Result<()> {
     table.write(out)
 }
 
-fn trackers(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.trackers.is_empty() {
+fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if report.calls.is_empty() {
+        return Ok(());
+    }
+    heading("Calls", out)?;
+    paragraph(
+        "Who spoke with whom, when and for how long is told by the traffic alone, whatever is \
+         encrypted.",
+        out,
+    )?;
+    let mut table = Table::new(
+        "Calls of people, in order of time",
+        &[
+            "Service",
+            "Operator",
+            "Control",
+            "Client",
+            "Began",
+            "Seconds>",
+            "Sent>",
+            "Received>",
+            "Verdict",
+        ],
+    );
+    for record in &report.calls {
+        let call = &record.call;
+        let control = record.control_country.map(|code| code.to_string());
+        table.row(vec![
+            Cell::text(&call.service_name),
+            Cell::text(record.operator.as_deref().unwrap_or(&call.operator_id)),
+            Cell::text(&control.unwrap_or_default()),
+            Cell::code(&call.client.to_string()),
+            Cell::text(&moment(record.start)),
+            Cell::count(call.seconds),
+            Cell::bytes(call.outbound_bytes),
+            Cell::bytes(call.reply_bytes),
+            Cell::verdict(call.verdict.name(), call.enforced),
+        ]);
+    }
+    table.write(out)
+}
+
+fn findings(report: &Report, out: &mut impl Write) -> io::Result<()> {
+    if report.findings.is_empty() {
         return Ok(());
     }
     heading("Tracking links", out)?;
@@ -199,15 +242,21 @@ fn trackers(report: &Report, out: &mut impl Write) -> io::Result<()> {
         out,
     )?;
     let mut table = Table::new(
-        "Tracking-link hosts",
-        &["Host", "Family", "Flows>", "Sent>"],
+        "Tracking links that were asked for or opened",
+        &[
+            "Finding", "Client", "Zone", "Names", "Seen by", "First", "Last", "Hits>",
+        ],
     );
-    for line in &report.trackers {
+    for finding in &report.findings {
         table.row(vec![
-            Cell::code(&line.name),
-            Cell::text(&line.family),
-            Cell::count(line.sums.flows),
-            Cell::bytes(line.sums.outbound_bytes),
+            Cell::text(&finding.signature()),
+            Cell::code(&finding.client.to_string()),
+            Cell::text(finding.zone.as_deref().unwrap_or_default()),
+            Cell::code(&finding.names.join(", ")),
+            Cell::text(&finding.seen_by.join(", ")),
+            Cell::text(&moment(finding.first)),
+            Cell::text(&moment(finding.last)),
+            Cell::count(finding.count),
         ]);
     }
     table.write(out)
