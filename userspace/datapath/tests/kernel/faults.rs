@@ -18,7 +18,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use octroi_datapath::{Datapath, DatapathError, FaultPoint, LoadOptions, XdpMode};
 
-use crate::common::abi2::Abi2;
+use crate::common::abi2::{Abi2, OlderGate as _};
 use crate::common::netns::{GATE, Pair};
 use crate::common::traffic::{self, STREAMS, Stream, Traffic};
 use crate::common::{self, PinRoot, tables};

@@ -1,13 +1,15 @@
 //! The gate of an older ABI taken over under traffic, without a gap; newer ones left alone.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use octroi_abi::ABI_VERSION;
 use octroi_abi::flow::{FlowKey, NAMED};
 use octroi_datapath::{Attachment, Datapath, DatapathError, LoadOptions, XdpMode};
 
-use crate::common::abi2::Abi2;
+use crate::common::abi2::{Abi2, OlderGate};
+use crate::common::abi3::Abi3;
 use crate::common::netns::{GATE, Pair};
 use crate::common::traffic::{self, STREAMS, Stream, Traffic};
 use crate::common::{self, PinRoot, tables};
@@ -32,13 +34,23 @@ fn fill(datapath: &mut Datapath) {
 }
 
 #[test]
-fn an_older_gate_is_taken_over_under_traffic() {
-    if common::skipped() {
-        return;
+fn a_gate_of_abi_2_is_taken_over_under_traffic() {
+    if !common::skipped() {
+        is_taken_over(2, Abi2::raise);
     }
+}
+
+#[test]
+fn a_gate_of_abi_3_is_taken_over_under_traffic() {
+    if !common::skipped() {
+        is_taken_over(3, Abi3::raise);
+    }
+}
+
+fn is_taken_over<G: OlderGate + Send>(abi: u32, raise: fn(&Path, &str) -> G) {
     let pair = Pair::new();
     let root = PinRoot::new();
-    let mut older = pair.in_gate(|| Abi2::raise(root.path(), GATE));
+    let mut older = pair.in_gate(|| raise(root.path(), GATE));
 
     // A flow that its name cut: it will not say its name again.
     let cut = Traffic::start(&pair, &[CUT], TICK);
@@ -53,7 +65,7 @@ fn an_older_gate_is_taken_over_under_traffic() {
     streams.flows();
 
     let mut datapath = load(&root);
-    assert_eq!(datapath.load_report().older, [2]);
+    assert_eq!(datapath.load_report().older, [abi]);
     let refused = datapath.take_over().unwrap_err();
     assert!(refused.to_string().contains("no policy"), "{refused}");
     fill(&mut datapath);
@@ -62,7 +74,7 @@ fn an_older_gate_is_taken_over_under_traffic() {
     let taken = datapath.take_over().unwrap();
     assert_eq!(taken.len(), 1);
     let taken = &taken[0];
-    assert_eq!((taken.abi, taken.dead_links), (2, 0));
+    assert_eq!((taken.abi, taken.dead_links), (abi, 0));
     assert_eq!(taken.interfaces, [GATE]);
     assert!(taken.carried >= 1, "{taken}");
     let of_port = |key: &FlowKey| key.inside_port == port;

@@ -51,71 +51,57 @@ pub struct Abi2 {
     flows: HashMap<MapData, [u8; 40], [u8; 88]>,
 }
 
+/// A loader that pins the maps of a version.
+pub(super) fn loader(version: &Path, maps: &[&'static str]) -> EbpfLoader<'static> {
+    for directory in ["maps", "programs"] {
+        fs::create_dir_all(version.join(directory)).unwrap();
+    }
+    let mut loader = EbpfLoader::new();
+    for map in maps {
+        loader.map_pin_path(*map, version.join("maps").join(map));
+    }
+    loader
+}
+
+/// Pins the programs of a gate, attaches them and pins the links.
+pub(super) fn stand(gate: &mut Ebpf, version: &Path, interface: &str) {
+    let links = version.join("links").join(interface);
+    fs::create_dir_all(&links).unwrap();
+    for name in XDP {
+        let program: &mut Xdp = gate.program_mut(name).unwrap().try_into().unwrap();
+        program.load().unwrap();
+        program.pin(version.join("programs").join(name)).unwrap();
+    }
+    let program: &mut Xdp = gate.program_mut(XDP[0]).unwrap().try_into().unwrap();
+    let id = program.attach(interface, XdpMode::Driver).unwrap();
+    let link: FdLink = program.take_link(id).unwrap().try_into().unwrap();
+    link.pin(links.join(XDP[0])).unwrap();
+    let program: &mut SchedClassifier = gate.program_mut(REPLY).unwrap().try_into().unwrap();
+    program.load().unwrap();
+    program.pin(version.join("programs").join(REPLY)).unwrap();
+    let id = program
+        .attach_with_options(
+            interface,
+            TcAttachType::Egress,
+            TcAttachOptions::TcxOrder(LinkOrder::default()),
+        )
+        .unwrap();
+    let link: FdLink = program.take_link(id).unwrap().try_into().unwrap();
+    link.pin(links.join(REPLY)).unwrap();
+}
+
 impl Abi2 {
     /// Raises it on an interface of this thread's network namespace, under the little world of
     /// [`tables`].
     pub fn raise(root: &Path, interface: &str) -> Self {
         let version = root.join("v2");
-        let links = version.join("links").join(interface);
-        for directory in [&version.join("maps"), &version.join("programs"), &links] {
-            fs::create_dir_all(directory).unwrap();
-        }
-        let mut loader = EbpfLoader::new();
-        for map in MAPS {
-            loader.map_pin_path(map, version.join("maps").join(map));
-        }
+        let mut loader = loader(&version, &MAPS);
         let object = aya::include_bytes_aligned!("../../fixtures/octroi-abi2.o");
         let mut gate = loader.load(object).unwrap();
         fill(&mut gate);
-        for name in XDP {
-            let program: &mut Xdp = gate.program_mut(name).unwrap().try_into().unwrap();
-            program.load().unwrap();
-            program.pin(version.join("programs").join(name)).unwrap();
-        }
-        let program: &mut Xdp = gate.program_mut(XDP[0]).unwrap().try_into().unwrap();
-        let id = program.attach(interface, XdpMode::Driver).unwrap();
-        let link: FdLink = program.take_link(id).unwrap().try_into().unwrap();
-        link.pin(links.join(XDP[0])).unwrap();
-        let program: &mut SchedClassifier = gate.program_mut(REPLY).unwrap().try_into().unwrap();
-        program.load().unwrap();
-        program.pin(version.join("programs").join(REPLY)).unwrap();
-        let id = program
-            .attach_with_options(
-                interface,
-                TcAttachType::Egress,
-                TcAttachOptions::TcxOrder(LinkOrder::default()),
-            )
-            .unwrap();
-        let link: FdLink = program.take_link(id).unwrap().try_into().unwrap();
-        link.pin(links.join(REPLY)).unwrap();
+        stand(&mut gate, &version, interface);
         let flows = HashMap::try_from(gate.take_map("FLOWS").unwrap()).unwrap();
         Self { version, flows }
-    }
-
-    /// Its directory.
-    pub fn directory(&self) -> &Path {
-        &self.version
-    }
-
-    /// Cuts the flow of an inside port, as its daemon did when a flow had said a forbidden name.
-    /// Returns whether there was such a flow.
-    pub fn cut_by_name(&mut self, inside_port: u16) -> bool {
-        let Some(key) = self.key(inside_port) else {
-            return false;
-        };
-        let mut state = self.flows.get(&key, 0).unwrap();
-        state[VERDICT] = BLOCK;
-        state[FLAGS] |= ENFORCED_BY_NAME;
-        self.flows.insert(key, state, 0).unwrap();
-        true
-    }
-
-    /// Outbound packets of the flow of an inside port.
-    pub fn outbound_packets(&self, inside_port: u16) -> u64 {
-        let key = self.key(inside_port).expect("a flow of that port");
-        let state = self.flows.get(&key, 0).unwrap();
-        let bytes = &state[OUTBOUND_PACKETS..OUTBOUND_PACKETS + 8];
-        u64::from_ne_bytes(bytes.try_into().unwrap())
     }
 
     fn key(&self, inside_port: u16) -> Option<[u8; 40]> {
@@ -126,7 +112,51 @@ impl Abi2 {
     }
 }
 
+/// What a test does with a gate of an older version.
+pub trait OlderGate {
+    /// Its directory.
+    fn directory(&self) -> &Path;
+    /// Cuts the flow of an inside port, as its daemon did when a flow had said a forbidden name.
+    /// Returns whether there was such a flow.
+    fn cut_by_name(&mut self, inside_port: u16) -> bool;
+    /// Outbound packets of the flow of an inside port.
+    fn outbound_packets(&self, inside_port: u16) -> u64;
+}
+
+impl OlderGate for Abi2 {
+    fn directory(&self) -> &Path {
+        &self.version
+    }
+
+    fn cut_by_name(&mut self, inside_port: u16) -> bool {
+        let Some(key) = self.key(inside_port) else {
+            return false;
+        };
+        let mut state = self.flows.get(&key, 0).unwrap();
+        state[VERDICT] = BLOCK;
+        state[FLAGS] |= ENFORCED_BY_NAME;
+        self.flows.insert(key, state, 0).unwrap();
+        true
+    }
+
+    fn outbound_packets(&self, inside_port: u16) -> u64 {
+        let key = self.key(inside_port).expect("a flow of that port");
+        let state = self.flows.get(&key, 0).unwrap();
+        let bytes = &state[OUTBOUND_PACKETS..OUTBOUND_PACKETS + 8];
+        u64::from_ne_bytes(bytes.try_into().unwrap())
+    }
+}
+
 fn fill(gate: &mut Ebpf) {
+    fill_tables(gate);
+    // Generation 1, first halves, ABI 2.
+    let mut control: Array<_, [u64; 2]> =
+        Array::try_from(gate.map_mut("CONTROL").unwrap()).unwrap();
+    control.set(0, [1, 2], 0).unwrap();
+}
+
+/// The little world, in the shapes that ABI 2 and 3 had in common.
+pub(super) fn fill_tables(gate: &mut Ebpf) {
     let tables = tables::policy(true);
     let mut atlas: Array<_, [u32; 16]> = Array::try_from(gate.map_mut("ATLAS").unwrap()).unwrap();
     for (index, node) in (0..).zip(&tables::atlas().nodes) {
@@ -161,10 +191,6 @@ fn fill(gate: &mut Ebpf) {
     for index in 0..opaque.len() {
         opaque.set(index, rule(&tables.opaque[0]), 0).unwrap();
     }
-    // Generation 1, first halves, ABI 2.
-    let mut control: Array<_, [u64; 2]> =
-        Array::try_from(gate.map_mut("CONTROL").unwrap()).unwrap();
-    control.set(0, [1, 2], 0).unwrap();
 }
 
 fn rule_set(set: &RuleSet) -> [u8; RULE_SET_BYTES] {

@@ -12,6 +12,7 @@
 )]
 
 pub mod abi2;
+pub mod abi3;
 pub mod checksum;
 pub mod frames;
 pub mod netns;
