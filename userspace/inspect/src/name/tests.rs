@@ -2,6 +2,7 @@ mod answers;
 mod given_up;
 mod heard;
 mod hidden;
+mod scattered;
 mod seeds;
 mod spoken;
 

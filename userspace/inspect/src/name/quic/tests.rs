@@ -106,6 +106,91 @@ fn published_keys() {
     }
 }
 
+/// The client's Initial packet of RFC 9001 appendix A.2 and RFC 9369 appendix A.2: sealed here, its
+/// head as published, and read.
+#[test]
+fn published_packets() {
+    const CRYPTO: &str = "060040f1010000ed0303ebf8fa56f12939b9584a3896472ec40bb863cfd3e86804fe3a47f06a2b69484c00000413011302010000c000000010000e00000b6578616d706c652e636f6dff01000100000a00080006001d0017001800100007000504616c706e000500050100000000003300260024001d00209370b2c9caa47fbabaf4559fedba753de171fa71f50f1ce15d43e994ec74d748002b0003020304000d0010000e0403050306030203080408050806002d00020101001c00024001003900320408ffffffffffffffff05048000ffff07048000ffff0801100104800075300901100f088394c8f03e51570806048000ffff";
+    const NUMBER_AT: usize = 18;
+    let cases = [
+        (
+            V1,
+            "c300000001088394c8f03e5157080000449e00000002",
+            "c000000001088394c8f03e5157080000449e7b9aec34d1b1c98dd7689fb8ec11d242b123dc9bd8bab936b47d92ec356c0bab7df5976d27cd449f63300099f399",
+        ),
+        (
+            V2,
+            "d36b3343cf088394c8f03e5157080000449e00000002",
+            "d76b3343cf088394c8f03e5157080000449ea0c95e82ffe67b6abcdb4298b485dd04de806071bf03dceebfa162e75d6c96058bdbfb127cdfcbf903388e99ad04",
+        ),
+    ];
+    for (number, header, published) in cases {
+        let scheme = version::version(number).unwrap().schemes[0];
+        let secrets = Secrets::of_client(scheme, &hex("8394c8f03e515708"));
+        let mut packet = hex(header);
+        let mut plain = hex(CRYPTO);
+        plain.resize(1_162, 0);
+        let mut nonce = secrets.iv;
+        nonce[11] ^= 2;
+        let sealed = Aes128Gcm::new(&secrets.key.into())
+            .encrypt(
+                &Nonce::from(nonce),
+                Payload {
+                    msg: &plain,
+                    aad: &packet,
+                },
+            )
+            .unwrap();
+        packet.extend(sealed);
+        let sample: [u8; 16] = packet[NUMBER_AT + 4..NUMBER_AT + 20].try_into().unwrap();
+        let mut mask = sample.into();
+        Aes128::new(&secrets.header.into()).encrypt_block(&mut mask);
+        packet[0] ^= mask[0] & 0x0f;
+        for (byte, mask) in packet[NUMBER_AT..NUMBER_AT + 4].iter_mut().zip(&mask[1..]) {
+            *byte ^= mask;
+        }
+        let published = hex(published);
+        assert_eq!(packet[..published.len()], published);
+        let Read::Hello(hello) = Connection::default().read(&packet, 65_536) else {
+            panic!("{number:#x}")
+        };
+        assert_eq!(hello.name.as_deref(), Some("example.com"));
+        assert_eq!(hello.alpn, ["alpn"]);
+    }
+}
+
+#[test]
+fn early_data_before_the_hello_is_waited_behind() {
+    let message = hello_message(Some("early.example.org"), &[], false, 300);
+    let mut early = seal(V1, b"chosen-id", b"chosen-id", 0, &[]);
+    early[0] = 0xd0 | early[0] & 0x0f;
+    // A packet of 0-RTT has no token.
+    early.remove(5 + 1 + 9 + 1);
+    let mut connection = Connection::default();
+    assert!(matches!(connection.read(&early, 65_536), Read::Early));
+    let hello = seal(V1, b"chosen-id", b"chosen-id", 1, &crypto(0, &message));
+    let found = name(connection.read(&hello, 65_536));
+    assert_eq!(found.as_deref(), Some("early.example.org"));
+    assert!(matches!(connection.read(&early, 65_536), Read::Nothing));
+}
+
+#[test]
+fn pieces_that_contradict_each_other_give_no_name() {
+    let message = hello_message(Some("good.example.org"), &[], false, 300);
+    let other = hello_message(Some("evil.example.org"), &[], false, 300);
+    let at = message.len() - 60;
+    let mut connection = Connection::default();
+    let tail = seal(V1, b"chosen-id", b"chosen-id", 0, &crypto(at, &other[at..]));
+    assert!(matches!(connection.read(&tail, 65_536), Read::Nothing));
+    let all = seal(V1, b"chosen-id", b"chosen-id", 1, &crypto(0, &message));
+    assert!(matches!(connection.read(&all, 65_536), Read::Contradicts));
+    assert!(
+        matches!(connection.read(&all, 65_536), Read::Nothing),
+        "given up"
+    );
+    assert_eq!(connection.held(), 0);
+}
+
 #[test]
 fn a_hello_in_one_packet() {
     let message = hello_message(Some("www.example.org"), &["h3"], true, 0);
@@ -213,6 +298,53 @@ fn hellos_of_google_in_the_clear() {
 }
 
 proptest! {
+    /// As browsers do it: a hello with a post-quantum key share over two packets, in frames that are
+    /// scattered, with PING and PADDING between, in any order, some of them twice.
+    #[test]
+    fn a_scattered_hello_gives_its_name(
+        cuts in proptest::collection::vec(1_usize..1_700, 1..24),
+        order in any::<u64>(),
+        version in prop::sample::select(vec![V1, V2, 0xff00_001d]),
+        swapped in any::<bool>(),
+    ) {
+        let message = hello_message(Some("scattered.example.org"), &["h3"], false, 1_500);
+        let mut cuts: Vec<usize> = cuts.into_iter().filter(|at| *at < message.len()).collect();
+        cuts.extend([0, message.len()]);
+        cuts.sort_unstable();
+        cuts.dedup();
+        let mut pieces: Vec<Vec<u8>> = cuts
+            .windows(2)
+            .map(|ends| crypto(ends[0], &message[ends[0]..ends[1]]))
+            .collect();
+        let again = pieces[0].clone();
+        pieces.push(again);
+        let count = u64::try_from(pieces.len()).unwrap();
+        for index in 0..pieces.len() {
+            let other = order.rotate_left(u32::try_from(index).unwrap()) % count;
+            pieces.swap(index, usize::try_from(other).unwrap());
+        }
+        let mut frames = [Vec::new(), Vec::new()];
+        for (index, piece) in pieces.iter().enumerate() {
+            let packet = &mut frames[usize::from(index >= pieces.len() / 2)];
+            packet.extend_from_slice(piece);
+            packet.extend([1, 0, 0]);
+        }
+        let mut datagrams = vec![
+            seal(version, b"chosen-id", b"chosen-id", 0, &frames[0]),
+            seal(version, b"chosen-id", b"chosen-id", 1, &frames[1]),
+        ];
+        if swapped {
+            datagrams.reverse();
+        }
+        let mut connection = Connection::default();
+        let mut found = None;
+        for datagram in &datagrams {
+            found = name(connection.read(datagram, 65_536)).or(found);
+        }
+        prop_assert_eq!(found.as_deref(), Some("scattered.example.org"));
+        prop_assert_eq!(connection.held(), 0);
+    }
+
     #[test]
     fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), start in 0_usize..4) {
         let starts: [&[u8]; 4] = [&[], &[0xc0, 0, 0, 0, 1, 8], b"\xc3Q046\x50", b"\x09aaaaaaaaQ043CHLO"];
