@@ -197,6 +197,39 @@ fn a_forbidden_name_is_not_even_asked_for() {
     assert_eq!(of("waiting"), 0, "{status:#}");
 }
 
+/// A name of one's own, behind which stands a banned tool: the answer is judged before its address is used.
+#[test]
+fn an_alias_is_judged_before_its_address_is_used() {
+    if !wanted() {
+        return;
+    }
+    const VANITY: &str = "reunion.ministere.example";
+    let lab = Lab::create().unwrap();
+    let daemon = Daemon::start(&lab, &policy(true)).unwrap();
+    let wire = Wire::start(&lab, SHARED).unwrap();
+    let authority = lab.authority();
+    let request = Request {
+        url: format!("https://{VANITY}/"),
+        address: None,
+        authority: &authority,
+    };
+    let attempt = request.fetch(lab.zone("cabinet").unwrap()).unwrap();
+    assert_eq!(attempt.seen, Seen::Refused, "{attempt:?}");
+    assert_eq!(wire.stop().unwrap(), (0, 0), "not even the opening");
+    let mut alert = Value::Null;
+    wait_until("an alert about the alias", SOON, || {
+        let events = daemon.events()?;
+        let about = |event: &&Value| event["event_type"] == "alert" && event["dest_ip"] == SHARED;
+        alert = events.iter().find(about).cloned().unwrap_or_default();
+        Ok(!alert.is_null())
+    })
+    .unwrap();
+    let residency = &alert["alert"]["context"]["residency"];
+    assert_eq!(residency["rule"], "banned-tools", "{alert:#}");
+    assert_eq!(residency["service"], "zoom", "{alert:#}");
+    assert!(alert.to_string().contains(VANITY), "{alert:#}");
+}
+
 /// Nobody decides: nothing goes on; and when somebody does again, everything does.
 #[test]
 fn without_its_decider_the_gate_stays_shut() {

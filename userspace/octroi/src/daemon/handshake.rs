@@ -209,7 +209,11 @@ impl Engine {
         let key = record.header.key;
         let payload = record.payload();
         let questions = match Message::read(payload) {
-            Ok(message) if !message.is_response && !message.questions.is_empty() => {
+            Ok(message)
+                if !message.is_response
+                    && !message.questions.is_empty()
+                    && message.questions.iter().all(|asked| asked.name.is_some()) =>
+            {
                 message.questions
             }
             _ => {
