@@ -89,7 +89,7 @@ pub fn fragment(mut data: &[u8]) {
             continue;
         };
         let before = parsed;
-        if table.resolve(&mut parsed).is_ok() {
+        if table.resolve(&mut parsed, 1).is_ok() {
             assert_eq!(parsed.payload, before.payload);
             assert!(
                 parsed.fragment.is_some() || parsed == before,

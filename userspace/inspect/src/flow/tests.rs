@@ -173,23 +173,104 @@ fn later_fragments_belong_to_their_first() {
     let overlap = ip_with(INSIDE, OUTSIDE, protocol::TCP, &[7; 8], 1, &[]);
     let mut packet = read(&later);
     assert_eq!(
-        fragments.resolve(&mut packet),
+        fragments.resolve(&mut packet, 0),
         Err(Opaque::FragmentWithoutFirst)
     );
-    assert_eq!(fragments.resolve(&mut read(&first)), Ok(()));
-    assert_eq!(fragments.resolve(&mut packet), Ok(()));
+    assert_eq!(fragments.resolve(&mut read(&first), 0), Ok(()));
+    assert_eq!(fragments.resolve(&mut packet, 0), Ok(()));
     assert_eq!((packet.source_port, packet.destination_port), (5000, 443));
     assert_eq!(
-        fragments.resolve(&mut read(&overlap)),
+        fragments.resolve(&mut read(&overlap), 0),
         Err(Opaque::FragmentOverlapping)
     );
     for last in 2..6 {
         let source = format!("10.0.0.{last}");
         let other = ip_with(&source, OUTSIDE, protocol::TCP, &whole, 0x2000, &[]);
-        assert_eq!(fragments.resolve(&mut read(&other)), Ok(()));
+        assert_eq!(fragments.resolve(&mut read(&other), 0), Ok(()));
     }
     assert_eq!(
-        fragments.resolve(&mut packet),
+        fragments.resolve(&mut packet, 0),
         Err(Opaque::FragmentWithoutFirst)
     );
+}
+
+/// Fragments of one UDP datagram: offset in units, bytes, more follow.
+fn piece(offset: u16, bytes: usize, more: bool) -> Vec<u8> {
+    let whole = udp(4000, 53, &[7; 400]);
+    let from = usize::from(offset) * 8;
+    let word = offset | if more { 0x2000 } else { 0 };
+    let part = &whole[from..from + bytes];
+    ip_with(INSIDE, OUTSIDE, protocol::UDP, part, word, &[])
+}
+
+#[test]
+fn every_byte_of_a_datagram_belongs_to_it_once() {
+    type Pieces<'a> = &'a [(u16, usize, bool, Result<(), Opaque>)];
+    const OVERLAPS: Result<(), Opaque> = Err(Opaque::FragmentOverlapping);
+    const MALFORMED: Result<(), Opaque> = Err(Opaque::Malformed);
+    let cases: [Pieces<'_>; 8] = [
+        &[
+            (0, 24, true, Ok(())),
+            (6, 8, false, Ok(())),
+            (3, 24, true, Ok(())),
+        ],
+        // A duplicate is not passed on and spoils nothing.
+        &[
+            (0, 24, true, Ok(())),
+            (3, 24, true, Ok(())),
+            (3, 24, true, OVERLAPS),
+            (6, 9, false, Ok(())),
+        ],
+        // One that overlaps in part spoils the datagram.
+        &[
+            (0, 24, true, Ok(())),
+            (3, 24, true, Ok(())),
+            (5, 24, true, OVERLAPS),
+            (8, 8, false, OVERLAPS),
+        ],
+        &[
+            (0, 24, true, Ok(())),
+            (1, 32, true, OVERLAPS),
+            (9, 8, false, OVERLAPS),
+        ],
+        // Behind the end, or with two ends.
+        &[
+            (0, 24, true, Ok(())),
+            (3, 5, false, Ok(())),
+            (9, 8, true, OVERLAPS),
+        ],
+        &[
+            (0, 24, true, Ok(())),
+            (9, 8, true, Ok(())),
+            (3, 5, false, OVERLAPS),
+        ],
+        &[
+            (0, 24, true, Ok(())),
+            (3, 7, true, MALFORMED),
+            (3, 0, false, MALFORMED),
+        ],
+        // When all of it came, another datagram may have its number.
+        &[
+            (0, 24, true, Ok(())),
+            (0, 24, true, OVERLAPS),
+            (3, 8, false, Ok(())),
+            (0, 24, true, Ok(())),
+        ],
+    ];
+    for (number, pieces) in cases.iter().enumerate() {
+        let mut table = FragmentTable::new(4);
+        for (offset, bytes, more, expected) in *pieces {
+            let bytes_of_it = piece(*offset, *bytes, *more);
+            let found = table.resolve(&mut read(&bytes_of_it), 0);
+            assert_eq!(found, *expected, "case {number}, unit {offset}");
+        }
+    }
+    // So may one that comes a minute later.
+    let mut table = FragmentTable::new(4);
+    let (first, later) = (piece(0, 24, true), piece(3, 8, false));
+    assert_eq!(table.resolve(&mut read(&first), 0), Ok(()));
+    let late = 60_000_000_001;
+    let lost = Err(Opaque::FragmentWithoutFirst);
+    assert_eq!(table.resolve(&mut read(&later), late), lost);
+    assert_eq!(table.resolve(&mut read(&first), late), Ok(()));
 }

@@ -139,7 +139,7 @@ impl Front {
     fn parse<'a>(&mut self, raw: &RawPacket<'a>) -> Result<Parsed<'a>, Unparsed> {
         let mut parsed = packet::parse_captured(raw.link, raw.data, raw.wire_bytes)?;
         self.fragments
-            .resolve(&mut parsed)
+            .resolve(&mut parsed, raw.time_ns)
             .map_err(|opaque| Unparsed {
                 opaque,
                 addresses: Some((parsed.source, parsed.destination)),
