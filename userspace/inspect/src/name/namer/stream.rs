@@ -370,7 +370,11 @@ fn hold(side: Side, sample: &Sample<'_>) -> Side {
 /// What a TCP segment begins, when that can be told.
 fn kind_of(sample: &Sample<'_>, is_first: bool) -> Start {
     if [sample.key.inside_port, sample.key.outside_port].contains(&PORT_DNS) {
-        return Start::Is(Kind::Dns);
+        // Other protocols hide there: the first bytes of these are no length of a query.
+        return match start::of(sample.payload, false) {
+            Start::Is(kind) if is_first && sample.outbound => Start::Is(kind),
+            _ => Start::Is(Kind::Dns),
+        };
     }
     start::of(sample.payload, is_first)
 }

@@ -1,6 +1,7 @@
 //! What is told: names with what DNS says of them, and that there is none.
 
 use std::hash::BuildHasher as _;
+use std::net::IpAddr;
 
 use super::Namer;
 use crate::flow;
@@ -192,6 +193,13 @@ impl Namer {
     /// What the answers this client got say of a name that it said, and the aliases behind it.
     fn evidence(&self, sample: &Sample<'_>, name: &str) -> (Evidence, Vec<String>) {
         let (client, server) = (flow::inside(&sample.key), flow::outside(&sample.key));
+        if name
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address == server)
+        {
+            // The address itself: no name that an answer could contradict.
+            return (Evidence::Unasked, Vec::new());
+        }
         let mut asked = false;
         for binding in self.bound(sample) {
             asked = true;

@@ -97,7 +97,11 @@ impl Connection {
 
     fn initial(&mut self, initial: &Initial<'_>, limit: usize) -> Read {
         if self.attempts >= MAX_ATTEMPTS {
-            return Read::Nothing;
+            if !self.is_incomplete() {
+                return Read::Nothing;
+            }
+            self.end();
+            return Read::TooLong;
         }
         if self.told.as_deref() == Some(initial.destination) {
             return Read::Nothing;

@@ -192,6 +192,33 @@ fn pieces_that_contradict_each_other_give_no_name() {
 }
 
 #[test]
+fn a_hello_that_never_ends_is_given_up() {
+    let message = hello_message(Some("endless.example.org"), &[], false, 1_000);
+    let mut connection = Connection::default();
+    for number in 0..64 {
+        let at = usize::from(number) * 4;
+        let packet = seal(
+            V1,
+            b"chosen-id",
+            b"chosen-id",
+            number,
+            &crypto(at, &message[at..at + 4]),
+        );
+        assert!(matches!(connection.read(&packet, 65_536), Read::Nothing));
+        assert!(connection.is_incomplete());
+    }
+    let packet = seal(
+        V1,
+        b"chosen-id",
+        b"chosen-id",
+        64,
+        &crypto(256, &message[256..]),
+    );
+    assert!(matches!(connection.read(&packet, 65_536), Read::TooLong));
+    assert!(!connection.is_incomplete());
+}
+
+#[test]
 fn a_hello_in_one_packet() {
     let message = hello_message(Some("www.example.org"), &["h3"], true, 0);
     for number in [V1, V2, 0xff00_001d, 0xff00_001b, 0xface_b001, 0x1a2a_3a4a] {

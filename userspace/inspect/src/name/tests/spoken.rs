@@ -81,6 +81,43 @@ fn requests_show_what_is_inside() {
 }
 
 #[test]
+fn other_protocols_on_the_port_of_dns_are_read() {
+    let flow = key(protocol::TCP, 5000, 53);
+    let tls = hello("hidden.example");
+    let (found, heard) = told(flow, &[(true, &tls)]);
+    let expected = (
+        "hidden.example".to_owned(),
+        NameSource::Sni,
+        AppProtocol::Tls,
+    );
+    assert_eq!((found, heard), (vec![expected], Heard::Settled));
+    let (found, _) = told(
+        flow,
+        &[(true, b"GET / HTTP/1.1\r\nHost: web.example\r\n\r\n")],
+    );
+    assert_eq!(found[0].0, "web.example");
+}
+
+#[test]
+fn an_address_as_host_contradicts_no_answer() {
+    let mut namer = Namer::new(NamerLimits::default());
+    let (client, server) = (address(CLIENT), address(SERVER));
+    let bindings = namer.bindings_for_tests();
+    bindings.bind(client, server, "asked.example", &[], 300, SECOND);
+    for (host, expected) in [
+        (SERVER, Evidence::Unasked),
+        ("192.0.2.77", Evidence::Contradicted),
+        ("asked.example", Evidence::Confirmed),
+    ] {
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        let mut events = Vec::new();
+        let flow = key(protocol::TCP, 5000, 80);
+        namer.observe(&sample(flow, 0, request.as_bytes()), &mut events);
+        assert_eq!(events.last().unwrap().evidence, expected, "{host}");
+    }
+}
+
+#[test]
 fn greetings_tell_what_the_client_does_not() {
     let cases: [(&str, &str, AppProtocol); 5] = [
         ("220 ready\r\n", "USER anonymous\r\n", AppProtocol::Ftp),
