@@ -47,6 +47,7 @@ pub struct Bindings {
     order: VecDeque<Pair>,
     limit: usize,
     evicted: u64,
+    names_forgotten: u64,
 }
 
 impl Bindings {
@@ -86,6 +87,7 @@ impl Bindings {
             .retain(|other| other.until_ns > now_ns && *other.name != *name);
         if bound.names.len() >= NAMES_PER_ADDRESS {
             let forgotten = bound.names.remove(0);
+            self.names_forgotten += 1;
             bound.forgotten_until_ns = bound.forgotten_until_ns.max(forgotten.until_ns);
         }
         bound.names.push(Binding {
@@ -147,6 +149,12 @@ impl Bindings {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
+    }
+
+    /// Names forgotten of addresses that have more than are kept of one.
+    #[must_use]
+    pub fn names_forgotten(&self) -> u64 {
+        self.names_forgotten
     }
 
     /// Pairs forgotten to make room.

@@ -15,6 +15,9 @@ const MAX_ANSWERS: u16 = 256;
 /// Longest chain of aliases that is followed.
 pub const MAX_CHAIN: usize = 16;
 
+/// Flag of a message that was cut to fit.
+const TRUNCATED: u16 = 0x0200;
+
 const TYPE_A: u16 = 1;
 const TYPE_CNAME: u16 = 5;
 const TYPE_AAAA: u16 = 28;
@@ -38,7 +41,7 @@ pub struct Message {
     pub questions: Vec<Question>,
     /// What is answered, up to the first record that cannot be read.
     pub answers: Vec<Record>,
-    /// Not every answer could be read.
+    /// Not every answer could be read, or the server says that it left some out.
     pub is_cut_short: bool,
 }
 
@@ -111,7 +114,7 @@ impl Message {
             response_code: (flags & 0xf) as u8,
             questions: Vec::with_capacity(usize::from(asked)),
             answers: Vec::new(),
-            is_cut_short: answered > MAX_ANSWERS,
+            is_cut_short: answered > MAX_ANSWERS || flags & TRUNCATED != 0,
         };
         let mut at = HEADER_BYTES;
         for _ in 0..asked {
@@ -146,7 +149,10 @@ impl Message {
         // Answers need not stand in the order of the chain.
         while let Some((target, alias_ttl)) = self.alias_of(owner) {
             if found.chain.len() >= MAX_CHAIN || target == asked || found.chain.contains(target) {
-                return Resolution::default();
+                return Resolution {
+                    is_endless: true,
+                    ..Resolution::default()
+                };
             }
             ttl = ttl.min(alias_ttl);
             found.chain.push(target.clone());
@@ -185,6 +191,8 @@ pub struct Resolution<'a> {
     pub addresses: Vec<(IpAddr, u32)>,
     /// The services, likewise.
     pub services: Vec<(&'a ServiceRecord, u32)>,
+    /// The aliases loop, or are too many: they lead nowhere.
+    pub is_endless: bool,
 }
 
 fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {

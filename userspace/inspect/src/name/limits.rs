@@ -75,6 +75,10 @@ pub struct NamerStats {
     pub dns_malformed: u64,
     /// DNS answers without a query, not believed.
     pub dns_unasked: u64,
+    /// DNS answers whose aliases loop, or are more than [`super::MAX_CHAIN`].
+    pub dns_endless: u64,
+    /// DNS queries forgotten to make room before they were answered, or after.
+    pub queries_evicted: u64,
     /// QUIC packets that look like a client's first but do not decrypt.
     pub quic_undecryptable: u64,
     /// QUIC packets of a version without known keys.
@@ -83,6 +87,8 @@ pub struct NamerStats {
     pub streams_malformed: u64,
     /// Streams given up because one of them grew beyond `stream_bytes`.
     pub streams_too_long: u64,
+    /// Directions of streams whose start was waited for in vain: too many segments came before it.
+    pub starts_missed: u64,
     /// Streams given up because pieces of them contradict each other: which ones the server takes
     /// is not sure.
     pub streams_contradicted: u64,
@@ -94,6 +100,8 @@ pub struct NamerStats {
     pub flows_evicted: u64,
     /// Bindings forgotten to make room.
     pub bindings_evicted: u64,
+    /// Names of an address with more names than are kept of one, forgotten.
+    pub names_forgotten: u64,
     /// Service records forgotten to make room.
     pub services_evicted: u64,
     /// Certificates read of servers whose client said no name.

@@ -10,6 +10,8 @@ pub(super) struct Recent<K> {
     seen: HashSet<K, RandomState>,
     order: VecDeque<K>,
     limit: usize,
+    /// Things forgotten to make room.
+    pub(super) evicted: u64,
 }
 
 impl<K: Copy + Eq + Hash> Recent<K> {
@@ -18,6 +20,7 @@ impl<K: Copy + Eq + Hash> Recent<K> {
             seen: HashSet::default(),
             order: VecDeque::new(),
             limit: limit.max(1),
+            evicted: 0,
         }
     }
 
@@ -34,6 +37,7 @@ impl<K: Copy + Eq + Hash> Recent<K> {
             && let Some(oldest) = self.order.pop_front()
         {
             self.seen.remove(&oldest);
+            self.evicted += 1;
         }
         self.order.push_back(thing);
         true
@@ -50,6 +54,7 @@ mod tests {
         assert!(recent.insert(1) && recent.insert(2));
         assert!(!recent.insert(1));
         assert!(recent.insert(3));
+        assert_eq!(recent.evicted, 1);
         assert!(!recent.contains(&1) && recent.contains(&2) && recent.contains(&3));
     }
 }

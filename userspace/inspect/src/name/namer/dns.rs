@@ -72,6 +72,7 @@ impl Namer {
         };
         let now_ns = sample.time_ns;
         let found = message.resolution();
+        self.stats.dns_endless += u64::from(found.is_endless);
         for (address, ttl_seconds) in found.addresses {
             self.bindings
                 .bind(client, address, name, &found.chain, ttl_seconds, now_ns);
@@ -85,7 +86,7 @@ impl Namer {
             }
         }
         // No record at all, or one without keys, says that there are none.
-        if asked.kind == TYPE_HTTPS && !message.is_cut_short {
+        if asked.kind == TYPE_HTTPS && !message.is_cut_short && !found.is_endless {
             self.services.learn(client, name, &found.services, now_ns);
         }
         true

@@ -104,6 +104,8 @@ impl Namer {
             incomplete: self.memos.incomplete,
             flows_evicted: self.memos.evicted,
             bindings_evicted: self.bindings.evicted(),
+            names_forgotten: self.bindings.names_forgotten(),
+            queries_evicted: self.queries.evicted,
             services_evicted: self.services.evicted,
             flows: self.memos.len() as u64,
             bindings: self.bindings.len() as u64,

@@ -111,7 +111,11 @@ impl Namer {
                 if sample.outbound && memo.first_byte != FirstByte::Unknown {
                     return Side::Middle;
                 }
-                return hold(side, sample);
+                let is_waiting = matches!(side, Side::Fresh | Side::Waiting(_));
+                let side = hold(side, sample);
+                let is_missed = is_waiting && matches!(side, Side::Middle);
+                self.stats.starts_missed += u64::from(is_missed);
+                return side;
             }
         };
         if kind == Kind::Tls

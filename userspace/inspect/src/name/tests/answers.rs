@@ -181,3 +181,73 @@ fn compression_loops_are_refused() {
     let loud = [&head[..], &[3, b'a', 0, b'b', 0, 0, 1, 0, 1]].concat();
     assert_eq!(Message::read(&loud).unwrap().questions[0].name, None);
 }
+
+#[test]
+fn aliases_that_never_end_lead_nowhere() {
+    let link = |from: usize, to: usize| {
+        let (from, to) = (format!("n{from}.example"), format!("n{to}.example"));
+        (dns_name(&from), 5, 60, dns_name(&to))
+    };
+    let start = (dns_name("service.example"), 5, 60, dns_name("n0.example"));
+    let with_address = |mut answers: Vec<_>, owner: &str| {
+        answers.push(a_record(owner, [203, 0, 113, 9], 60));
+        answers
+    };
+    let mut chain = vec![start.clone()];
+    chain.extend((0..MAX_CHAIN - 1).map(|index| link(index, index + 1)));
+    let last = format!("n{}.example", MAX_CHAIN - 1);
+    let (namer, _) = resolve(&with_address(chain.clone(), &last), 9);
+    assert_eq!(
+        namer.name_of(address(CLIENT), address(SERVER)),
+        Some("service.example")
+    );
+    assert_eq!(namer.stats().dns_endless, 0);
+    let mut long = chain;
+    long.push(link(MAX_CHAIN - 1, MAX_CHAIN));
+    let back = (dns_name("n1.example"), 5, 60, dns_name("service.example"));
+    for (answers, owner) in [
+        (long, format!("n{MAX_CHAIN}.example")),
+        (
+            vec![start.clone(), link(0, 1), link(1, 0)],
+            "n0.example".to_owned(),
+        ),
+        (vec![start, link(0, 1), back], "service.example".to_owned()),
+        (
+            vec![(
+                dns_name("service.example"),
+                5,
+                60,
+                dns_name("service.example"),
+            )],
+            "service.example".to_owned(),
+        ),
+    ] {
+        let (namer, _) = resolve(&with_address(answers, &owner), 9);
+        assert_eq!(
+            namer.name_of(address(CLIENT), address(SERVER)),
+            None,
+            "{owner}"
+        );
+        assert_eq!(namer.stats().dns_endless, 1);
+    }
+}
+
+#[test]
+fn an_address_with_too_many_names_contradicts_nothing() {
+    let mut namer = Namer::new(NamerLimits::default());
+    let (client, server) = (address(CLIENT), address(SERVER));
+    for number in 0..20 {
+        let name = format!("n{number}.example");
+        let bindings = namer.bindings_for_tests();
+        bindings.bind(client, server, &name, &[], 300, SECOND);
+    }
+    assert_eq!(namer.stats().names_forgotten, 4);
+    let mut events = Vec::new();
+    let flow = key(protocol::TCP, 5000, 443);
+    namer.observe(&sample(flow, 0, &hello("n0.example")), &mut events);
+    assert_eq!(
+        events.last().unwrap().evidence,
+        Evidence::Unasked,
+        "it may have been bound"
+    );
+}
