@@ -8,10 +8,12 @@
 //! Every measurement is taken in turns with what it is compared with, and the middle one counts: a
 //! machine that has other things to do disturbs both.
 
+pub mod analyze;
 pub mod flows;
 pub mod forward;
 pub mod frames;
 pub mod kernel;
+pub mod mix;
 pub mod page;
 pub mod peers;
 pub mod plot;
@@ -78,10 +80,12 @@ pub enum Part {
     Forward,
     /// New flows a second, each accounted
     Flows,
+    /// `octroi analyze` beside other analyzers, on the captures of `OCTROI_CAPTURES`; only when named
+    Analyze,
 }
 
 impl Part {
-    /// All of them, in the order of the table.
+    /// All that need no captures, in the order of the table.
     pub const ALL: [Self; 4] = [Self::Kernel, Self::Peers, Self::Forward, Self::Flows];
 
     /// Runs it, on a thread of its own: a part may keep its thread on one CPU.
@@ -94,6 +98,7 @@ impl Part {
             Self::Peers => peers::run(effort),
             Self::Forward => forward::run(effort, &variants::Variant::ALL),
             Self::Flows => flows::run(effort),
+            Self::Analyze => analyze::run(effort),
         };
         match std::thread::spawn(run).join() {
             Ok(result) => result,

@@ -10,8 +10,8 @@ use crate::setup;
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Parts to run alone; without any, all but `pure` run and docs/bench.md and its plot are
-    /// written
+    /// Parts to run alone; without any, all but `pure` and `analyze` run and docs/bench.md and its
+    /// plot are written
     parts: Vec<Part>,
     /// Only see that everything works: the numbers say nothing, nothing is written
     #[arg(long)]
@@ -31,6 +31,9 @@ enum Part {
     Forward,
     /// New flows a second, each accounted
     Flows,
+    /// `octroi analyze` beside other analyzers, on the captures that `OCTROI_CAPTURES` names (a file
+    /// or a folder); only when named
+    Analyze,
     /// Look-ups and parsers in userspace (criterion)
     Pure,
 }
@@ -42,6 +45,7 @@ impl Part {
             Self::Peers => "peers",
             Self::Forward => "forward",
             Self::Flows => "flows",
+            Self::Analyze => "analyze",
             Self::Pure => "pure",
         }
     }
@@ -68,11 +72,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
             return Ok(());
         }
     }
-    if !is_root() {
+    let only_analyze = !arguments.parts.is_empty()
+        && arguments
+            .parts
+            .iter()
+            .all(|part| matches!(part, Part::Analyze | Part::Pure));
+    if !is_root() && !only_analyze {
         bail!("the benches load XDP programs and make network namespaces: run them as root");
     }
     let all = arguments.parts.is_empty();
-    setup::install_needs()?;
+    if !only_analyze {
+        setup::install_needs()?;
+    }
     if all || has(Part::Peers) || has(Part::Forward) {
         install_peers(all || has(Part::Forward));
     }

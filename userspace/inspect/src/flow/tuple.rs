@@ -12,14 +12,13 @@ use crate::packet::{Parsed, protocol};
 pub const LANES: u8 = 16;
 
 /// Both directions of a five-tuple: the lower end first. ICMP has one identifier and no sides.
+/// Addresses are numbers: they are compared for every packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Tuple {
-    low: [u8; 16],
-    high: [u8; 16],
-    low_port: u16,
-    high_port: u16,
-    protocol: u8,
-    family: u8,
+    low: u128,
+    high: u128,
+    /// Lower port, higher port, protocol and family.
+    rest: u64,
 }
 
 impl Tuple {
@@ -28,8 +27,11 @@ impl Tuple {
         let (source_port, destination_port) = flow_ports(packet);
         let has_sides = packet.icmp.is_none() && !is_icmp(packet.protocol);
         Self::new(
-            (mapped(packet.source), source_port),
-            (mapped(packet.destination), destination_port),
+            (u128::from_ne_bytes(mapped(packet.source)), source_port),
+            (
+                u128::from_ne_bytes(mapped(packet.destination)),
+                destination_port,
+            ),
             packet.protocol,
             if packet.destination.is_ipv4() { 4 } else { 6 },
             has_sides,
@@ -39,8 +41,8 @@ impl Tuple {
     /// The tuple of a flow.
     pub(super) fn of_key(key: &FlowKey) -> Self {
         Self::new(
-            (key.inside, key.inside_port),
-            (key.outside, key.outside_port),
+            (u128::from_ne_bytes(key.inside), key.inside_port),
+            (u128::from_ne_bytes(key.outside), key.outside_port),
             key.protocol,
             key.family,
             !is_icmp(key.protocol),
@@ -48,8 +50,8 @@ impl Tuple {
     }
 
     fn new(
-        one: ([u8; 16], u16),
-        other: ([u8; 16], u16),
+        one: (u128, u16),
+        other: (u128, u16),
         protocol: u8,
         family: u8,
         has_sides: bool,
@@ -66,38 +68,19 @@ impl Tuple {
         Self {
             low: low.0,
             high: high.0,
-            low_port: low.1,
-            high_port: high.1,
-            protocol,
-            family,
+            rest: u64::from(low.1) << 48
+                | u64::from(high.1) << 32
+                | u64::from(protocol) << 8
+                | u64::from(family),
         }
-    }
-
-    /// The last and the middle bytes of IPv4 and IPv6 addresses alike are in the words.
-    fn words(&self) -> [u64; 5] {
-        let half = |bytes: &[u8; 16], at: usize| {
-            let mut word = [0; 8];
-            word.copy_from_slice(&bytes[at..at + 8]);
-            u64::from_ne_bytes(word)
-        };
-        [
-            half(&self.low, 0),
-            half(&self.low, 8),
-            half(&self.high, 0),
-            half(&self.high, 8),
-            u64::from(self.low_port) << 48
-                | u64::from(self.high_port) << 32
-                | u64::from(self.protocol) << 8
-                | u64::from(self.family),
-        ]
     }
 }
 
 impl Hash for Tuple {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        for word in self.words() {
-            state.write_u64(word);
-        }
+        state.write_u128(self.low);
+        state.write_u128(self.high);
+        state.write_u64(self.rest);
     }
 }
 

@@ -21,7 +21,7 @@ use super::source::{Merged, Source};
 /// told, which bounds the memory of all.
 pub(super) const MAX_WORKERS: usize = 4;
 /// Batches that wait for one worker.
-const BATCHES_WAITING: usize = 2;
+const BATCHES_WAITING: usize = 4;
 /// Bytes of packets in one batch of merged captures.
 const BATCH_BYTES: usize = 1 << 20;
 /// Packets between two looks at the progress bar and at whether to stop.
