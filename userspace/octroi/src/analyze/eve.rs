@@ -17,7 +17,7 @@ use super::flow_line::FlowLine;
 use super::judged::Judging;
 
 /// Reasons kept, so that a thousand flows to one place are explained once.
-const KEPT: usize = 2_048;
+const KEPT: usize = 1_024;
 
 /// What flows with one reason have in common: zone, destination, protocol, port, rule, name and
 /// whether the hello was hidden.

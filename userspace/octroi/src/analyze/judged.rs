@@ -22,7 +22,7 @@ use super::watch::{self, Noted};
 use crate::judge::{Named, Question};
 
 /// Answers remembered by each shard.
-const MAX_REMEMBERED: usize = 16_384;
+const MAX_REMEMBERED: usize = 4_096;
 /// Answers remembered for one destination, port and zone.
 const NAMES_REMEMBERED: usize = 8;
 

@@ -7,8 +7,12 @@ use octroi_inspect::flow;
 use octroi_inspect::name::{Ech, NameEvent, NameSource};
 use serde::Serialize;
 
+use super::pipeline::MAX_WORKERS;
+
 /// Most different names held.
 const MAX_NAMES: usize = 65_536;
+/// Of them, what each of several shards may hold.
+const NAMES_OF_SHARD: usize = MAX_NAMES / MAX_WORKERS;
 
 /// One name.
 #[derive(Debug, Serialize)]
@@ -58,7 +62,7 @@ impl Names {
             return;
         }
         let key = (event.name.clone(), event.source, inside_tunnel);
-        let room = self.lines.len() < MAX_NAMES;
+        let room = self.lines.len() < NAMES_OF_SHARD;
         if !room && !self.lines.contains_key(&key) {
             return;
         }

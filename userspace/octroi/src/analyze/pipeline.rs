@@ -29,10 +29,13 @@ const PACKETS_PER_TICK: u64 = 8_192;
 
 /// Flows held at once, all lanes together.
 const FLOWS: usize = 1 << 17;
+/// DNS queries that wait for their answer; each worker holds them.
+const QUERIES: usize = 1 << 12;
 /// Bytes of incomplete hellos and requests held, all workers together.
 const STREAM_BYTES: usize = 16 << 20;
-/// Addresses bound to names by DNS; each worker holds them.
-const BINDINGS: usize = 1 << 15;
+/// Addresses bound to names by DNS, divided by the number of workers, each of which holds all that
+/// it has room for.
+const BINDINGS: usize = 1 << 16;
 
 /// What takes the results of one shard.
 pub(super) trait Worker: Sink + Send {
@@ -98,13 +101,14 @@ impl Outcome {
     }
 }
 
-fn limits() -> (flow::Limits, NamerLimits) {
+fn limits(workers: u8) -> (flow::Limits, NamerLimits) {
     let flows = flow::Limits {
         flows: FLOWS,
         ..flow::Limits::default()
     };
     let names = NamerLimits {
-        bindings: BINDINGS,
+        bindings: BINDINGS / usize::from(workers.max(1)),
+        queries: QUERIES,
         total_bytes: STREAM_BYTES,
         ..NamerLimits::default()
     };
@@ -135,7 +139,7 @@ fn in_this_thread<W: Worker>(
     progress: &Progress,
     stop: &dyn Fn() -> bool,
 ) -> Outcome {
-    let (flows, names) = limits();
+    let (flows, names) = limits(1);
     let mut survey = Survey::new(flows, names);
     let error = match reading {
         Reading::One(path) => each_of_one(path, progress, stop, &mut survey, &mut worker),
@@ -251,7 +255,7 @@ fn work<W: Worker>(
     batches: &Receiver<Arc<Batch>>,
     used: &Sender<Batch>,
 ) -> Counted {
-    let (flows, names) = limits();
+    let (flows, names) = limits(share.of);
     let mut shard = Shard::new(share, flows, names);
     for batch in batches {
         batch.work(usize::from(share.number), &mut shard, &mut worker);

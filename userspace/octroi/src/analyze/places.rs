@@ -19,7 +19,7 @@ use super::desk::Desk;
 use super::judged::{Answer, Ends, control, hosting};
 
 /// Most destinations told apart by one shard.
-const MAX_DESTINATIONS: usize = 8_192;
+const MAX_DESTINATIONS: usize = 4_096;
 
 /// What was sent and received.
 #[derive(Clone, Copy, Debug, Default, Serialize)]

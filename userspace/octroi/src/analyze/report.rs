@@ -19,7 +19,7 @@ use super::pipeline::Outcome;
 use super::places::{DestinationLine, Places, ServiceLine};
 
 /// Most different alerts told apart.
-const MAX_ALERTS: usize = 4_096;
+const MAX_ALERTS: usize = 2_048;
 
 /// Everything an analysis found.
 #[derive(Debug, Serialize)]

@@ -15,6 +15,14 @@ pub(super) fn print(report: &Report, with_names: bool, out: &mut impl Write) -> 
         "policy {} ({}), atlas {}, law of {}",
         report.policy, report.mode, report.atlas, report.at
     )?;
+    if report.left_out_by_filter > 0 {
+        writeln!(
+            out,
+            "only flows for which {} holds; {} others are left out",
+            report.filter.as_deref().unwrap_or_default(),
+            report.left_out_by_filter
+        )?;
+    }
     captures(report, out)?;
     jurisdictions(report, out)?;
     without_flow(report, out)?;

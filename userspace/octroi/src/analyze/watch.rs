@@ -21,9 +21,9 @@ use super::judged::{Answer, Ends};
 use super::report::timestamp;
 
 /// Names by client that one shard remembers; of more, the rest is not compared.
-const NAMES: usize = 65_536;
+const NAMES: usize = 16_384;
 /// Legs and signals that one shard remembers.
-const LEGS: usize = 65_536;
+const LEGS: usize = 8_192;
 /// Packets from which a flow may be part of a call: twenty seconds at thirty a second.
 const MANY_PACKETS: u64 = 600;
 const UDP: u8 = 17;
@@ -139,7 +139,9 @@ impl Noted {
             .and_then(|&at| self.said.get_mut(at))
         {
             said.times += 1;
-            said.first_ns = said.first_ns.min(time_ns);
+            if (time_ns, destination) < (said.first_ns, said.destination) {
+                (said.first_ns, said.destination) = (time_ns, destination);
+            }
         } else if self.said.len() < NAMES {
             self.by_digest.insert(digest, self.said.len());
             self.said.push(Said {
@@ -167,7 +169,8 @@ pub(super) fn told(shards: Vec<Noted>, desk: &Desk) -> (Vec<CallRecord>, Vec<Fin
         signals.extend(shard.signals);
         legs.extend(shard.legs);
     }
-    signals.sort_by_key(|signal| signal.3);
+    signals.sort_by(|a, b| (a.3, a.0, &a.2).cmp(&(b.3, b.0, &b.2)));
+    legs.sort_by_key(|leg| (leg.first_ns, leg.client, leg.flow_id));
     for (client, service, name, at_ns) in signals {
         calls.signalled(client, service, &name, at_ns);
     }
@@ -191,7 +194,20 @@ pub(super) fn told(shards: Vec<Noted>, desk: &Desk) -> (Vec<CallRecord>, Vec<Fin
 
 /// The last word on every finding of the captures.
 fn findings(mut said: Vec<Said>, desk: &Desk, catalogue: &Catalogue) -> Vec<Finding> {
-    said.sort_by(|a, b| (a.first_ns, a.client, &a.name).cmp(&(b.first_ns, b.client, &b.name)));
+    // Several shards may have noted the same: together they are what one would have noted.
+    let what = |said: &Said| (said.client, said.name.clone(), said.source);
+    said.sort_by_cached_key(|said| (what(said), said.first_ns, said.destination));
+    said.dedup_by(|later, first| {
+        let is_same = what(later) == what(first);
+        if is_same {
+            first.times += later.times;
+        }
+        is_same
+    });
+    said.sort_by(|a, b| {
+        let order = |said: &Said| (said.first_ns, said.client, said.source, said.destination);
+        order(a).cmp(&order(b)).then_with(|| a.name.cmp(&b.name))
+    });
     let mut known: HashMap<Box<str>, Option<Matter>> = HashMap::new();
     let mut findings = Findings::default();
     let mut last = jiff::Timestamp::UNIX_EPOCH;
