@@ -108,7 +108,10 @@ fn any_number_of_threads_says_the_same() {
                     "{format} with {threads} threads differs"
                 );
             } else {
-                let differs = more.lines().zip(one.lines()).find(|(more, one)| more != one);
+                let differs = more
+                    .lines()
+                    .zip(one.lines())
+                    .find(|(more, one)| more != one);
                 assert!(more == one, "{format} with {threads} threads: {differs:?}");
             }
         }
