@@ -235,7 +235,7 @@ fn record(bytes: &[u8], at: &mut usize) -> Result<Record, DnsError> {
 }
 
 /// Reads a name and moves `at` behind it. Compression pointers must point backwards, each further
-/// than the one before: a loop is impossible.
+/// than the one before, and behind the header: a loop is impossible.
 pub(super) fn name(bytes: &[u8], at: &mut usize) -> Result<Option<String>, DnsError> {
     let mut text = String::new();
     let mut printable = true;
@@ -276,7 +276,8 @@ pub(super) fn name(bytes: &[u8], at: &mut usize) -> Result<Option<String>, DnsEr
                     jumped = true;
                 }
                 place = usize::from(length & 0x3f) << 8 | usize::from(low);
-                if place >= lowest {
+                // No name stands in the header.
+                if place >= lowest || place < HEADER_BYTES {
                     return Err(DnsError::Name);
                 }
                 lowest = place;

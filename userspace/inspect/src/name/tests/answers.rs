@@ -164,7 +164,8 @@ fn multicast_names_are_told_apart() {
 #[test]
 fn compression_loops_are_refused() {
     let head = [0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0];
-    let cases: [(&[u8], DnsError); 6] = [
+    let cases: [(&[u8], DnsError); 7] = [
+        (&[0xc0, 0, 0, 1, 0, 1], DnsError::Name),
         (&[0xc0, 12, 0, 1, 0, 1], DnsError::Name),
         (&[1, b'a', 0xc0, 12, 0, 1, 0, 1], DnsError::Name),
         (&[0xc0, 14, 0xc0, 12, 0, 1, 0, 1], DnsError::Name),

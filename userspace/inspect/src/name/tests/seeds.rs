@@ -44,7 +44,13 @@ fn dns_seeds() -> Vec<Seed> {
         (dns_name("a.example"), 5, 60, dns_name("b.example")),
         (dns_name("b.example"), 5, 60, dns_name("a.example")),
     ];
+    // A name that points into the header, found by the fuzzer.
+    let pointer = [
+        0x01, 0xc0, 0x00, 0xff, 0x00, 0x01, 0x10, 0x01, 0x04, 0x20, 0xa5, 0x00, 0x03, 0x77, 0x00,
+        0x01, 0xc0, 0x00, 0x03, 0x77, 0x77, 0x77, 0x6c, 0xff, 0xfe, 0x01, 0x65, 0xff, 0x3d,
+    ];
     vec![
+        ("dns", "pointer-into-header", pointer.to_vec()),
         ("dns", "query-with-edns", query),
         ("dns", "chain", dns(9, true, ("www.example", 1), &chain)),
         (
