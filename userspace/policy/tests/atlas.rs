@@ -387,3 +387,35 @@ fn the_smallest_change_is_the_smallest() {
     }
     assert!(several > 3, "no case needs several facts");
 }
+
+/// Under strict names every destination that a preset lets pass waits: each forbids some names
+/// whatever their address. What it stops does not.
+#[test]
+fn strict_presets_hold_what_passes_and_nothing_else() {
+    for name in ["cloud-au-centre", "france-only"] {
+        let text = Policy::preset(name).unwrap();
+        let text = text.replace("names = \"observe\"", "names = \"strict\"");
+        let policy = Policy::parse(&text, name, ATLAS.catalogue()).unwrap();
+        let began = std::time::Instant::now();
+        let tables = policy.compile(&*ATLAS, AT).unwrap();
+        println!("{name}: compiled in {:?}", began.elapsed());
+        let (mut waiting, mut passing) = (0, 0);
+        for class in (0u16..).take(ATLAS.profiles().len()) {
+            let set = tables.rule_set(1, class).unwrap();
+            let entries = octroi_policy::tables::entries(set);
+            let passes = entries
+                .iter()
+                .any(|entry| Verdict::from_code(entry.verdict).is_some_and(|v| !v.stops()));
+            let waits = set.flags & octroi_abi::rules::NAMES_STRICT != 0;
+            assert!(
+                passes || !waits,
+                "{name}: class {class} waits and never passes"
+            );
+            passing += usize::from(passes);
+            waiting += usize::from(waits);
+        }
+        println!("{name}: {waiting} of {passing} passing classes wait");
+        assert_eq!(waiting, passing, "{name}");
+        assert!(passing > 0 && passing < ATLAS.profiles().len(), "{name}");
+    }
+}
