@@ -19,17 +19,42 @@ use super::judged::Judging;
 /// Reasons kept, so that a thousand flows to one place are explained once.
 const KEPT: usize = 1_024;
 
-/// What flows with one reason have in common: zone, destination, protocol, port, rule, name and
-/// whether the hello was hidden.
-type Key = (
-    String,
-    std::net::IpAddr,
-    u8,
-    u16,
-    String,
-    Option<String>,
-    bool,
-);
+/// What flows with one reason have in common: everything that the judge is asked, and how the name
+/// was observed.
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    zone: String,
+    destination: std::net::IpAddr,
+    protocol: u8,
+    port: u16,
+    from_outside: bool,
+    name: Option<String>,
+    name_from: Option<name::NameSource>,
+    naming: &'static str,
+    speaks: Option<&'static str>,
+    ech: Option<&'static str>,
+    chain: Vec<String>,
+    opaque: Option<&'static str>,
+}
+
+impl Key {
+    fn of(line: &FlowLine) -> Self {
+        Self {
+            zone: line.zone.clone(),
+            destination: line.destination,
+            protocol: line.protocol,
+            port: line.destination_port,
+            from_outside: line.from_outside,
+            name: line.name.clone(),
+            name_from: line.name_from,
+            naming: line.naming,
+            speaks: line.app_protocol,
+            ech: line.ech,
+            chain: line.chain.clone(),
+            opaque: line.opaque,
+        }
+    }
+}
 
 /// Makes the events of each flow as it ends.
 #[derive(Default)]
@@ -73,15 +98,7 @@ impl Eve {
     }
 
     fn reason(&mut self, judging: &Judging, line: &FlowLine) -> Option<Arc<Residency>> {
-        let key = (
-            line.zone.clone(),
-            line.destination,
-            line.protocol,
-            line.destination_port,
-            line.rule.clone(),
-            line.name.clone(),
-            line.hides_name(),
-        );
+        let key = Key::of(line);
         if let Some(reason) = self.reasons.get(&key) {
             return Some(Arc::clone(reason));
         }

@@ -195,11 +195,6 @@ impl FlowLine {
         }
     }
 
-    /// Whether the name may stand for another one.
-    pub(super) fn hides_name(&self) -> bool {
-        matches!(self.ech_kind, EchSeen::Possible | EchSeen::Real)
-    }
-
     /// What its name rests on.
     pub(super) fn naming(&self) -> octroi_policy::Naming {
         self.naming_kind
