@@ -167,7 +167,7 @@ impl Decided {
             generation: word as u32 & GENERATION_MASK,
             rule: (word >> 32) as u16,
             verdict: (word >> 48 & 3) as u8,
-            flags: (word >> 50 & 7) as u8 | (word >> AWAITS_NAME_BIT & 1) as u8 * AWAITS_NAME,
+            flags: (word >> 50 & 7) as u8 | ((word >> AWAITS_NAME_BIT & 1) as u8 * AWAITS_NAME),
             opaque: (word >> 53 & 31) as u8,
             zone: (word >> 58) as u8,
         }

@@ -24,6 +24,8 @@ use wire::Wire;
 const SHARED: &str = "51.210.0.80";
 const ALLOWED: &str = "annuaire.ministere.example";
 const FORBIDDEN: &str = "zoom.us";
+/// An alias of the banned tool.
+const VANITY: &str = "reunion.ministere.example";
 const RESOLVER: &str = "80.67.169.12:53";
 const SOON: Duration = Duration::from_secs(10);
 
@@ -203,7 +205,6 @@ fn an_alias_is_judged_before_its_address_is_used() {
     if !wanted() {
         return;
     }
-    const VANITY: &str = "reunion.ministere.example";
     let lab = Lab::create().unwrap();
     let daemon = Daemon::start(&lab, &policy(true)).unwrap();
     let wire = Wire::start(&lab, SHARED).unwrap();

@@ -226,6 +226,6 @@ mod tests {
         assert_eq!(answer(&[0; 10], &key(4), b"x"), None);
         assert_eq!(answer(&query(&[0x8847], 4), &key(4), b"x"), None);
         assert_eq!(answer(&query(&[0x8100; 5], 4), &key(4), b"x"), None);
-        assert_eq!(answer(&query(&[], 4), &key(4), &[0; 70_000]), None);
+        assert_eq!(answer(&query(&[], 4), &key(4), &vec![0; 70_000]), None);
     }
 }

@@ -20,8 +20,8 @@ fn strict() -> (Rig, HeldRing) {
     rig.datapath
         .apply_atlas_and_policy(&tables::atlas(), &tables::strict(true))
         .unwrap();
-    let ring = rig.datapath.take_held().unwrap();
-    (rig, ring)
+    let waiting = rig.datapath.take_held().unwrap();
+    (rig, waiting)
 }
 
 pub(crate) fn decide(datapath: &Datapath, header: &HeldHeader, verdict: Verdict) -> Rewritten {
@@ -50,7 +50,7 @@ fn what_a_client_says_waits_for_the_decision() {
     if common::skipped() {
         return;
     }
-    let (mut rig, mut ring) = strict();
+    let (mut rig, mut waiting) = strict();
     rig.told();
     let hello = to(HELD, UDP, udp(9, 443, b"hello"));
     assert_eq!(rig.outcome(Direction::Outbound, &hello).0, Outcome::Held);
@@ -65,7 +65,7 @@ fn what_a_client_says_waits_for_the_decision() {
         (kind::NEW, Outcome::Held as u8)
     );
     let header = {
-        let held = ring.next().expect("the frame");
+        let held = waiting.next().expect("the frame");
         assert_eq!(held.frame(), hello);
         assert_eq!(held.payload(), b"hello");
         assert!(!held.is_cut());
@@ -107,25 +107,25 @@ fn a_handshake_waits_only_where_it_can_be_let_go() {
     if common::skipped() {
         return;
     }
-    let (mut rig, mut ring) = strict();
+    let (mut rig, mut waiting) = strict();
     let segment = |flags, payload: &[u8]| to(HELD, TCP, tcp(9, 443, flags, payload));
     let outcome = |rig: &Rig, frame: &[u8]| rig.outcome(Direction::Outbound, frame).0;
     assert_eq!(outcome(&rig, &segment(SYN, b"")), Outcome::Allowed);
     assert_eq!(outcome(&rig, &segment(ACK, b"")), Outcome::Allowed);
     assert_eq!(outcome(&rig, &segment(ACK | PSH, b"hello")), Outcome::Held);
-    assert_eq!(ring.next().expect("the hello").payload(), b"hello");
+    assert_eq!(waiting.next().expect("the hello").payload(), b"hello");
     rig.datapath.set_releases(true).unwrap();
     assert_eq!(outcome(&rig, &segment(SYN, b"")), Outcome::Held);
-    assert_eq!(ring.next().expect("the opening").header.tcp_flags, SYN);
+    assert_eq!(waiting.next().expect("the opening").header.tcp_flags, SYN);
     assert_eq!(outcome(&rig, &segment(ACK, b"")), Outcome::Allowed);
     // Fast open: the hello comes with the first packet.
     rig.datapath.set_releases(false).unwrap();
     assert_eq!(outcome(&rig, &segment(SYN, b"early")), Outcome::Held);
-    assert_eq!(ring.next().expect("the opening").payload(), b"early");
+    assert_eq!(waiting.next().expect("the opening").payload(), b"early");
     // What carries no name by its protocol does not wait.
     let ping = to(HELD, 1, common::frames::icmp(8, 0, 3));
     assert_eq!(outcome(&rig, &ping), Outcome::Allowed);
-    assert!(ring.next().is_none());
+    assert!(waiting.next().is_none());
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_piece_of_a_hello_never_slips_through() {
     if common::skipped() {
         return;
     }
-    let (rig, mut ring) = strict();
+    let (rig, mut waiting) = strict();
     let datagram = udp(9, 443, &[7; 40]);
     let mut first = V4::new("10.1.2.3", HELD, UDP, datagram[..24].to_vec());
     first.more = true;
@@ -144,11 +144,11 @@ fn a_piece_of_a_hello_never_slips_through() {
         assert_eq!(outcome, Outcome::Held);
     }
     assert_eq!(lost(&rig), 2, "nothing that userspace could read a name in");
-    assert!(ring.next().is_none());
+    assert!(waiting.next().is_none());
     // Longer than a held frame can be: its beginning is there, and it says so.
     let long = to(HELD, UDP, udp(10, 443, &[7; 4_090]));
     assert_eq!(rig.outcome(Direction::Outbound, &long).0, Outcome::Held);
-    assert!(ring.next().is_some_and(|held| held.is_cut()));
+    assert!(waiting.next().is_some_and(|held| held.is_cut()));
     // The ring is full: what cannot be given to userspace does not go on.
     let frame = to(HELD, UDP, udp(11, 443, &[7; 3_000]));
     rig.datapath.run(Program::Outbound, &frame, 4_000).unwrap();
@@ -163,7 +163,7 @@ fn questions_are_held_whoever_they_are_for_and_others_are_not() {
     if common::skipped() {
         return;
     }
-    let (mut rig, mut ring) = strict();
+    let (mut rig, mut waiting) = strict();
     let outcome = |rig: &Rig, frame: &[u8]| rig.outcome(Direction::Outbound, frame).0;
     let question = to("198.18.1.1", UDP, udp(9, 53, b"who?"));
     let other = to("198.18.1.1", UDP, udp(9, 54, b"who?"));
@@ -172,7 +172,7 @@ fn questions_are_held_whoever_they_are_for_and_others_are_not() {
     // What the address alone stops needs no name.
     let stopped = to("198.18.2.1", UDP, udp(9, 53, b"who?"));
     assert_eq!(outcome(&rig, &stopped), Outcome::Blocked);
-    assert!(ring.next().is_some() && ring.next().is_none());
+    assert!(waiting.next().is_some() && waiting.next().is_none());
 
     // Not strict, or not enforced: nothing waits, and what waited goes on.
     rig.datapath.apply_policy(&tables::policy(true)).unwrap();

@@ -58,7 +58,7 @@ pub(super) fn loader(version: &Path, maps: &[&'static str]) -> EbpfLoader<'stati
     }
     let mut loader = EbpfLoader::new();
     for map in maps {
-        loader.map_pin_path(*map, version.join("maps").join(map));
+        loader.map_pin_path(map, version.join("maps").join(map));
     }
     loader
 }
