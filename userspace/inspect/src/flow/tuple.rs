@@ -1,6 +1,6 @@
 //! Both directions of a five-tuple as one thing, and where it is kept.
 
-use std::hash::{BuildHasher as _, Hash, Hasher as _};
+use std::hash::{BuildHasher as _, Hash};
 
 use foldhash::fast::FixedState;
 use octroi_abi::flow::FlowKey;
@@ -93,7 +93,6 @@ pub(super) const fn is_icmp(protocol: u8) -> bool {
 /// number of threads which flows share a table.
 #[must_use]
 pub fn lane_of(packet: &Parsed<'_>) -> u8 {
-    let mut hasher = FixedState::with_seed(0x6f63_7472_6f69).build_hasher();
-    Tuple::of(packet).hash(&mut hasher);
-    (hasher.finish() >> 60) as u8 % LANES
+    let hash = FixedState::with_seed(0x6f63_7472_6f69).hash_one(Tuple::of(packet));
+    (hash >> 60) as u8 % LANES
 }
