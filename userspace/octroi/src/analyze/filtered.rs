@@ -11,8 +11,8 @@ fn text(value: Option<&str>) -> Option<Value<'_>> {
     value.map(Value::from)
 }
 
-fn number(value: u64) -> Option<Value<'static>> {
-    Some(Value::Number(value))
+fn number(value: u64) -> Value<'static> {
+    Value::Number(value)
 }
 
 /// As in the API, but for time: `age` is how long the flow lasted, and `rate` its mean.
@@ -24,9 +24,9 @@ impl Record for FlowLine {
             Field::Zone => text(Some(&self.zone)),
             Field::Source => Some(Value::Address(self.source)),
             Field::Destination => Some(Value::Address(self.destination)),
-            Field::SourcePort => number(self.source_port.into()),
-            Field::DestinationPort => number(self.destination_port.into()),
-            Field::Protocol => number(self.protocol.into()),
+            Field::SourcePort => Some(number(self.source_port.into())),
+            Field::DestinationPort => Some(number(self.destination_port.into())),
+            Field::Protocol => Some(number(self.protocol.into())),
             Field::Hosting => text(profile.hosting.country.as_ref().map(CountryCode::as_str)),
             Field::Control => text(profile.control.country.as_ref().map(CountryCode::as_str)),
             Field::Confidence => Some(profile.hosting.confidence.name().into()),
@@ -36,15 +36,15 @@ impl Record for FlowLine {
             Field::Name => text(self.name.as_deref()),
             Field::Naming => Some(self.naming().name().into()),
             Field::Ech => Some(self.ech_seen().name().into()),
-            Field::Asn => self.asn.and_then(|asn| number(asn.into())),
+            Field::Asn => self.asn.map(|asn| number(asn.into())),
             Field::Rule => text(Some(&self.rule)),
             Field::Class => Some(self.class.name().into()),
-            Field::Bytes => number(self.bytes()),
-            Field::Up => number(self.outbound_bytes),
-            Field::Down => number(self.reply_bytes),
-            Field::Packets => number(self.outbound_packets + self.reply_packets),
-            Field::Rate => number(self.bytes() / self.seconds().max(1)),
-            Field::Age => number(self.seconds()),
+            Field::Bytes => Some(number(self.bytes())),
+            Field::Up => Some(number(self.outbound_bytes)),
+            Field::Down => Some(number(self.reply_bytes)),
+            Field::Packets => Some(number(self.outbound_packets + self.reply_packets)),
+            Field::Rate => Some(number(self.bytes() / self.seconds().max(1))),
+            Field::Age => Some(number(self.seconds())),
             Field::App => text(self.app_protocol),
             Field::State => Some(self.stage().name().into()),
             Field::Severity => self

@@ -256,17 +256,17 @@ fn work<W: Worker>(
     used: &Sender<Batch>,
 ) -> Counted {
     let (flows, names) = limits(share.of);
-    let mut shard = Shard::new(share, flows, names);
+    let mut lanes = Shard::new(share, flows, names);
     for batch in batches {
-        batch.work(usize::from(share.number), &mut shard, &mut worker);
+        batch.work(usize::from(share.number), &mut lanes, &mut worker);
         worker.passed(batch.next);
         // Whoever is the last to be done gives the memory back.
         if let Some(batch) = Arc::into_inner(batch) {
             let _ = used.send(batch);
         }
     }
-    shard.finish(&mut worker);
-    Counted::of(&shard)
+    lanes.finish(&mut worker);
+    Counted::of(&lanes)
 }
 
 /// The thread that reads.

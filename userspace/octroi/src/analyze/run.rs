@@ -140,7 +140,7 @@ fn report(
         let mut out = printer.finish().context("cannot write the report")?;
         let mut report = Judging::into_report(shards, &desk, arguments.rows());
         report.captures = lines;
-        report.filter = arguments.filter.clone();
+        report.filter.clone_from(&arguments.filter);
         match arguments.format() {
             Format::Json => json::document(&report, &mut out),
             Format::Jsonl => json::last_lines(&report, &mut out),

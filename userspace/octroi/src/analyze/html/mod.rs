@@ -9,6 +9,7 @@ mod escape;
 mod section;
 mod style;
 
+use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
@@ -66,12 +67,13 @@ fn summary(report: &Report, out: &mut impl Write) -> io::Result<()> {
         bytes(wire)
     );
     if let (Some(first), Some(last)) = (first, last) {
-        text.push_str(&format!(", from {} to {} UTC", moment(first), moment(last)));
+        let _ = write!(text, ", from {} to {} UTC", moment(first), moment(last));
     }
-    text.push_str(&format!(
+    let _ = write!(
+        text,
         ". Policy {} ({}), law of {}.",
         report.policy, report.mode, report.at
-    ));
+    );
     paragraph(&text, out)?;
     if report.left_out_by_filter > 0 {
         let filter = report.filter.as_deref().unwrap_or_default();
@@ -305,7 +307,7 @@ fn why(alert: &super::report::AlertLine) -> Vec<String> {
     let line = &alert.first;
     let mut place = format!("Stands: {}; control: {}", line.hosting, line.control);
     if let Some(operator) = &residency.operator {
-        place.push_str(&format!(", {operator}"));
+        let _ = write!(place, ", {operator}");
     }
     lines.push(place);
     lines.extend(
