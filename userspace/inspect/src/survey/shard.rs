@@ -211,6 +211,15 @@ fn sample<'a>(
     {
         return None;
     }
+    // A server name of a hello is the best there is: what follows is encrypted.
+    let is_named = flow
+        .data
+        .name
+        .as_deref()
+        .is_some_and(|name| matches!(name.source, NameSource::Sni | NameSource::Quic));
+    if is_named {
+        flow.data.samples = [SAMPLES_PER_DIRECTION; 2];
+    }
     let taken = &mut flow.data.samples[usize::from(outbound)];
     if *taken >= SAMPLES_PER_DIRECTION {
         let is_dns =
