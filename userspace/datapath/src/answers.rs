@@ -83,7 +83,7 @@ pub fn answer(frame: &[u8], key: &FlowKey, message: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The Ethernet header with its tags, when an IP packet follows.
-fn link_head(frame: &[u8]) -> Option<&[u8]> {
+pub(crate) fn link_head(frame: &[u8]) -> Option<&[u8]> {
     let mut end = ETHERNET_BYTES;
     for _ in 0..=MAX_TAGS {
         let kind = frame.get(end - 2..end)?;

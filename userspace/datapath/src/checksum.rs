@@ -16,28 +16,10 @@ const IN_UDP: usize = 6;
 /// Finishes the checksum of a held TCP segment or UDP datagram, if it was left unfinished: a right one
 /// stays right, and one that is wrong in any other way stays wrong.
 pub(crate) fn finish(header: &HeldHeader, frame: &mut [u8]) {
-    let key = &header.key;
-    let payload = usize::from(header.payload);
-    let (start, place) = if key.protocol == TCP {
-        (usize::from(header.transport), IN_TCP)
-    } else {
-        (payload.saturating_sub(UDP_HEADER_BYTES), IN_UDP)
-    };
-    let end = payload + header.payload_bytes as usize;
-    if start == 0 || payload < start || end > frame.len() {
-        return;
-    }
-    let addresses = if key.family == 4 { 12..16 } else { 0..16 };
-    let length = u32::try_from(end - start).unwrap_or(u32::MAX);
-    let pseudo = sum(&key.inside[addresses.clone()])
-        + sum(&key.outside[addresses])
-        + sum(&length.to_be_bytes())
-        + u64::from(key.protocol);
-    let Some(found) = frame.get(start + place..start + place + 2) else {
+    let Some((start, place, end)) = places(header) else {
         return;
     };
-    let unfinished = fold(pseudo).to_be_bytes();
-    if found != unfinished {
+    if !is_unfinished(header, frame) {
         return;
     }
     let Some(segment) = frame.get_mut(start..end) else {
@@ -54,6 +36,38 @@ pub(crate) fn finish(header: &HeldHeader, frame: &mut [u8]) {
     if let Some(field) = segment.get_mut(place..place + 2) {
         field.copy_from_slice(&check.to_be_bytes());
     }
+}
+
+/// Whether the checksum of a held frame was left to the network card: it is the sum of the pseudo-header.
+pub(crate) fn is_unfinished(header: &HeldHeader, frame: &[u8]) -> bool {
+    let Some((start, place, end)) = places(header) else {
+        return false;
+    };
+    let found = frame.get(start + place..start + place + 2);
+    found == Some(&fold(pseudo(header, end - start)).to_be_bytes())
+}
+
+/// Where the transport header begins, where in it the checksum stands, and where the payload ends.
+fn places(header: &HeldHeader) -> Option<(usize, usize, usize)> {
+    let payload = usize::from(header.payload);
+    let (start, place) = if header.key.protocol == TCP {
+        (usize::from(header.transport), IN_TCP)
+    } else {
+        (payload.saturating_sub(UDP_HEADER_BYTES), IN_UDP)
+    };
+    let end = payload + header.payload_bytes as usize;
+    (start != 0 && payload >= start).then_some((start, place, end))
+}
+
+/// Sum of the pseudo-header of a segment (RFC 9293 section 3.1, RFC 8200 section 8.1).
+pub(crate) fn pseudo(header: &HeldHeader, length: usize) -> u64 {
+    let key = &header.key;
+    let addresses = if key.family == 4 { 12..16 } else { 0..16 };
+    let length = u32::try_from(length).unwrap_or(u32::MAX);
+    sum(&key.inside[addresses.clone()])
+        + sum(&key.outside[addresses])
+        + sum(&length.to_be_bytes())
+        + u64::from(key.protocol)
 }
 
 /// Sum of the 16-bit words (RFC 1071).

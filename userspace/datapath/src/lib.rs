@@ -39,6 +39,7 @@ mod release;
 mod ring;
 mod run;
 mod shapes;
+mod sound;
 mod switch;
 mod sys;
 mod table;
@@ -61,6 +62,7 @@ pub use place::Role;
 pub use release::{MAX_FRAME_BYTES, Release};
 pub use ring::{EventRing, HeldRecord, HeldRing, SampleRecord, SampleRing};
 pub use run::{Program, RunReport, Shuffle};
+pub use sound::is_sound;
 pub use switch::Applied;
 pub use upgrade::TakeOver;
 

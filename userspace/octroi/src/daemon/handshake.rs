@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use octroi_abi::event::HeldHeader;
 use octroi_abi::flow::{AWAITS_NAME, FlowKey};
 use octroi_abi::table::long_time;
-use octroi_datapath::{Answers, Datapath, HeldRecord, MAX_FRAME_BYTES, Release, answer};
+use octroi_datapath::{Answers, Datapath, HeldRecord, MAX_FRAME_BYTES, Release, answer, is_sound};
 use octroi_inspect::flow;
 use octroi_inspect::name::{Heard, Message, NameEvent, NameSource, NamerStats, Sample, refusal};
 use octroi_policy::{Decision, Naming, Opaque, QueryVerdict, Verdict};
@@ -53,6 +53,11 @@ impl Engine {
             return;
         };
         self.known(header.key, state, header.ifindex);
+        if !is_sound(&header, record.frame()) {
+            // Its receiver would drop it, or that cannot be told: what it says decides nothing.
+            self.holds.waiting.counts.unsound += 1;
+            return;
+        }
         let awaits = state.flags & AWAITS_NAME != 0;
         if let Some(flow) = self.registry.get_mut(&header.key) {
             flow.state = state;

@@ -38,6 +38,8 @@ pub(super) struct HoldCounts {
     pub(super) refused: u64,
     /// Waited for too long.
     pub(super) expired: u64,
+    /// Would have been dropped by their receivers: they decide nothing.
+    pub(super) unsound: u64,
     /// DNS queries that were answered or dropped here.
     pub(super) queries_refused: u64,
 }

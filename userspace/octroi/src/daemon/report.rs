@@ -79,6 +79,7 @@ fn holds(engine: &Engine) -> Vec<Named> {
         ("sent_again", counts.sent_again),
         ("given_up", counts.refused),
         ("expired", counts.expired),
+        ("unsound", counts.unsound),
         ("queries_refused", counts.queries_refused),
     ]
     .into_iter()
