@@ -35,6 +35,9 @@ async fn reason(options: &ClientOptions, flow: &FlowRow) -> Result<Reason, Clien
             zone: None,
             protocol: adapter::protocol_number(&flow.protocol),
             port: Some(flow.destination_port),
+            naming: None,
+            speaks: None,
+            ech: None,
         })
         .await?;
     Ok(Reason {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 
 use jiff::Timestamp;
 use octroi_events::residency::Residency;
+use octroi_events::{EchSeen, Naming};
 use serde::{Deserialize, Serialize};
 
 use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage, PastFlow};
@@ -280,6 +281,15 @@ pub struct ExplainRequest {
     /// Destination port; `None`: 443.
     #[serde(default)]
     pub port: Option<u16>,
+    /// What the name rests on, or that there is none; `None`: as somebody means it who asks.
+    #[serde(default)]
+    pub naming: Option<Naming>,
+    /// What is spoken; asked with `naming` only.
+    #[serde(default)]
+    pub speaks: Option<String>,
+    /// How the name is hidden; asked with `naming` only.
+    #[serde(default)]
+    pub ech: Option<EchSeen>,
 }
 
 /// What the server answers.

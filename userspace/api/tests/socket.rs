@@ -166,6 +166,9 @@ async fn an_answer_over_the_limit_is_an_error_and_not_a_broken_connection() {
         zone: None,
         protocol: None,
         port: None,
+        naming: None,
+        speaks: None,
+        ech: None,
     };
     let error = client.explain(explain).await.unwrap_err().to_string();
     assert!(error.contains("over the limit"), "{error}");

@@ -155,7 +155,16 @@ fn explain(gate: &Gate, request: &ExplainRequest) -> Result<Explained, ApiError>
         destination: request.destination,
         protocol,
         port,
-        named: Named::asked(request.name.as_deref(), protocol, port),
+        named: match request.naming {
+            None => Named::asked(request.name.as_deref(), protocol, port),
+            Some(naming) => Named {
+                name: request.name.as_deref(),
+                naming,
+                speaks: request.speaks.as_deref(),
+                ech: request.ech.unwrap_or_default(),
+                ..Named::default()
+            },
+        },
         opaque: Opaque::None,
         at: judge.day(),
     };

@@ -77,6 +77,9 @@ fn of_daemon(
                 zone: None,
                 protocol: Some(past.protocol),
                 port: Some(past.destination_port.unwrap_or(0)),
+                naming: Some(named(&past.residency).naming),
+                speaks: past.residency.speaks.as_deref().map(str::to_owned),
+                ech: past.residency.ech_seen,
             };
             daemon.explain(request).await?.residency
         };
