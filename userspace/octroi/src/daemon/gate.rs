@@ -135,9 +135,7 @@ impl Gate {
         };
         let in_force = InForce::now(file, text, judge.day());
         let mut engine = Engine::new(judge, applied.generation, in_force, teller, &config);
-        engine.holds.answers = Some(Answers::open().context(
-            "cannot open a packet socket, by which refused DNS queries are answered (CAP_NET_RAW)",
-        )?);
+        engine.holds.answers = answers();
         let releases = guarded::releases(&guarded);
         datapath.set_releases(releases.everywhere)?;
         engine.holds.releases = releases.by_index;
@@ -228,6 +226,18 @@ impl Gate {
         ));
         engine.teller.close();
     }
+}
+
+/// The socket by which refused DNS queries are answered. The gate stands without it: they are dropped.
+fn answers() -> Option<Answers> {
+    Answers::open()
+        .inspect_err(|error| {
+            tracing::warn!(
+                "DNS queries that a strict policy refuses are dropped and not answered: no packet \
+                 socket ({error}; it needs CAP_NET_RAW)"
+            );
+        })
+        .ok()
 }
 
 /// Whether the daemon is allowed to do what a policy that is strict about names needs.
