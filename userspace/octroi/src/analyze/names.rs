@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::pipeline::MAX_WORKERS;
 
 /// Most different names held.
-const MAX_NAMES: usize = 65_536;
+const MAX_NAMES: usize = 32_768;
 /// Of them, what each of several shards may hold.
 const NAMES_OF_SHARD: usize = MAX_NAMES / MAX_WORKERS;
 
