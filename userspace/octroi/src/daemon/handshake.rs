@@ -50,6 +50,7 @@ impl Engine {
         let state = datapath.flow(&header.key);
         let Some(state) = state.filter(|state| state.first_ns == first_ns) else {
             // The flow is gone; a later one with its ends is held by itself.
+            self.holds.waiting.counts.sent_again += 1;
             return;
         };
         self.known(header.key, state, header.ifindex);

@@ -31,8 +31,8 @@ pub(super) struct HoldCounts {
     pub(super) held: u64,
     /// Let go on, into the verdict of their flow or past it.
     pub(super) released: u64,
-    /// Could not be put back (too long, or an interface without native XDP): sent again by their
-    /// senders.
+    /// Could not be put back (too long, an interface without native XDP, a flow that is gone): sent
+    /// again by their senders.
     pub(super) sent_again: u64,
     /// Given up to stay within the bounds.
     pub(super) refused: u64,
