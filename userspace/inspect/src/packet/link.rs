@@ -92,7 +92,7 @@ fn service_header(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
 }
 
 /// IEEE 802.2 with SNAP and an ethertype in it (RFC 1042).
-fn snap(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
+pub(super) fn snap(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
     match data {
         [0xaa, 0xaa, 3, 0, 0, 0, high, low, rest @ ..] => match u16::from_be_bytes([*high, *low]) {
             0..=ethertype::MAX_LENGTH => Err(Opaque::NotIp),

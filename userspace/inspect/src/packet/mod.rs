@@ -11,6 +11,7 @@ mod ipv6;
 mod link;
 mod transport;
 pub mod tunnel;
+mod wireless;
 
 use std::net::IpAddr;
 
@@ -46,6 +47,8 @@ pub mod protocol {
     pub const UDP_LITE: u8 = 136;
     /// Ethernet within IP.
     pub const ETHER_IP: u8 = 97;
+    /// L2TP version 3.
+    pub const L2TP: u8 = 115;
     /// MPLS in IP.
     pub const MPLS: u8 = 137;
 }

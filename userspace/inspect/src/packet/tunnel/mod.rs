@@ -3,6 +3,10 @@
 //! The outer packet keeps its flow and its verdict: what is inside is evidence of what the tunnel
 //! is used for, never the name of the outer flow.
 
+mod capwap;
+mod l2tp;
+
+use super::transport::{self, Datagram};
 use super::{Parsed, Unparsed, ipv4, ipv6, link, protocol, u16_at};
 
 /// Tunnels within tunnels that are followed.
@@ -10,11 +14,18 @@ pub const MAX_DEPTH: usize = 4;
 
 const GTP_USER: u16 = 2152;
 const VXLAN: u16 = 4789;
+/// The port of VXLAN before it had one: Linux, and what builds on it, still takes it.
+const VXLAN_OF_LINUX: u16 = 8472;
 const GENEVE: u16 = 6081;
 const TEREDO: u16 = 3544;
 const L2TP: u16 = 1701;
 const VXLAN_GENERIC: u16 = 4790;
 const MPLS_OVER_UDP: u16 = 6635;
+const CAPWAP: u16 = 5247;
+const GRE_OVER_UDP: u16 = 4754;
+const GENERIC_UDP: u16 = 6080;
+const MULTICAST: u16 = 2268;
+const LOCATOR: u16 = 4341;
 
 /// Transparent Ethernet bridging.
 const ETHERTYPE_BRIDGE: u16 = 0x6558;
@@ -25,22 +36,28 @@ const GRE_ERSPAN_3: u16 = 0x22eb;
 /// Whether the ports of a UDP packet are those of a tunnel.
 #[must_use]
 pub fn may_be(outer: &Parsed<'_>) -> bool {
-    const PORTS: [u16; 7] = [
+    const PORTS: [u16; 13] = [
         GTP_USER,
         VXLAN,
+        VXLAN_OF_LINUX,
         GENEVE,
         TEREDO,
         L2TP,
         VXLAN_GENERIC,
         MPLS_OVER_UDP,
+        CAPWAP,
+        GRE_OVER_UDP,
+        GENERIC_UDP,
+        MULTICAST,
+        LOCATOR,
     ];
     outer.protocol == protocol::UDP
         && (PORTS.contains(&outer.destination_port) || PORTS.contains(&outer.source_port))
 }
 
-/// The packet inside `outer`, when it is an unencrypted tunnel: IP in IP (6in4 and 4in6 too), GRE,
-/// Ethernet in IP, MPLS, GTP-U, VXLAN, Geneve, Teredo, L2TP version 2. `None` when it is not, or
-/// cannot be read (L2TP version 3 has cookies whose length only its ends know).
+/// The packet inside `outer`, when it is an unencrypted tunnel: IP in IP (6in4, 6rd and 4in6 too),
+/// GRE (over UDP too), Ethernet in IP, MPLS, AH, L2TP, GTP-U, VXLAN, Geneve, Teredo, CAPWAP, GUE, AMT,
+/// LISP. `None` when it is not, or cannot be read.
 #[must_use]
 pub fn inside<'a>(outer: &Parsed<'a>) -> Option<Parsed<'a>> {
     if outer.fragment.is_some() {
@@ -53,30 +70,44 @@ pub fn inside<'a>(outer: &Parsed<'a>) -> Option<Parsed<'a>> {
         // RFC 3378: version 3, reserved bits zero.
         protocol::ETHER_IP => ethernet(payload.strip_prefix(&[0x30, 0])?),
         protocol::MPLS => read(link::mpls(payload)),
-        protocol::UDP => {
-            let is = |port| outer.source_port == port || outer.destination_port == port;
-            if is(GTP_USER) {
-                gtp(payload)
-            } else if outer.destination_port == VXLAN {
-                // RFC 7348 section 5: the flag of a valid network identifier.
-                (payload.first()? & 0x08 != 0).then(|| ethernet(payload.get(8..)?))?
-            } else if outer.destination_port == GENEVE {
-                geneve(payload)
-            } else if is(TEREDO) {
-                teredo(payload)
-            } else if is(L2TP) {
-                l2tp(payload)
-            } else if outer.destination_port == VXLAN_GENERIC {
-                generic_vxlan(payload)
-            } else if outer.destination_port == MPLS_OVER_UDP {
-                // RFC 7510.
-                read(link::mpls(payload))
-            } else {
-                None
-            }
-        }
+        protocol::L2TP => network(l2tp::over_ip(payload)?),
+        protocol::AH => authenticated(outer),
+        protocol::UDP => over_udp(outer),
         _ => None,
     }
+}
+
+fn over_udp<'a>(outer: &Parsed<'a>) -> Option<Parsed<'a>> {
+    let payload = outer.payload;
+    let is = |port| outer.source_port == port || outer.destination_port == port;
+    match outer.destination_port {
+        // RFC 7348 section 5: the flag of a valid network identifier.
+        VXLAN => (payload.first()? & 0x08 != 0).then(|| ethernet(payload.get(8..)?))?,
+        // Not everything there is VXLAN: no other bit may be set.
+        VXLAN_OF_LINUX => {
+            let (header, frame) = payload.split_first_chunk::<8>()?;
+            (header[..4] == [8, 0, 0, 0] && header[7] == 0).then(|| ethernet(frame))?
+        }
+        GENEVE => geneve(payload),
+        VXLAN_GENERIC => generic_vxlan(payload),
+        // RFC 7510.
+        MPLS_OVER_UDP => read(link::mpls(payload)),
+        // RFC 8086.
+        GRE_OVER_UDP => gre(payload),
+        GENERIC_UDP => generic_udp(payload),
+        LOCATOR => locator(payload),
+        _ if is(GTP_USER) => gtp(payload),
+        _ if is(TEREDO) => teredo(payload),
+        _ if is(L2TP) => network(l2tp::over_udp(payload)?),
+        _ if is(CAPWAP) => network(capwap::inside(payload)?),
+        // RFC 7450 section 5.1.6: version 0, a message of data.
+        _ if is(MULTICAST) => ip(payload.strip_prefix(&[6, 0])?),
+        _ => None,
+    }
+}
+
+fn network(network: link::Network<'_>) -> Option<Parsed<'_>> {
+    read(Ok(network))
 }
 
 fn read(network: Result<link::Network<'_>, octroi_abi::opaque::Opaque>) -> Option<Parsed<'_>> {
@@ -161,28 +192,6 @@ fn gtp(bytes: &[u8]) -> Option<Parsed<'_>> {
     ip(bytes.get(at..)?)
 }
 
-/// L2TP version 2 (RFC 2661 section 3.1): data messages carry PPP.
-fn l2tp(bytes: &[u8]) -> Option<Parsed<'_>> {
-    let flags = u16_at(bytes.get(..2)?, 0);
-    let (control, length, sequence, offset) = (
-        flags & 0x8000,
-        flags & 0x4000,
-        flags & 0x0800,
-        flags & 0x0200,
-    );
-    if flags & 0x000f != 2 || control != 0 {
-        return None;
-    }
-    // Tunnel and session, with the fields that the flags announce around them.
-    let mut at = 6;
-    at += if length == 0 { 0 } else { 2 };
-    at += if sequence == 0 { 0 } else { 4 };
-    if offset != 0 {
-        at += 2 + usize::from(u16_at(bytes.get(..at + 2)?, at));
-    }
-    read(link::ppp(bytes.get(at..)?))
-}
-
 /// VXLAN with a next protocol (draft-ietf-nvo3-vxlan-gpe): flag P says that there is one.
 fn generic_vxlan(bytes: &[u8]) -> Option<Parsed<'_>> {
     let (header, rest) = bytes.split_first_chunk::<8>()?;
@@ -219,4 +228,50 @@ fn teredo(mut bytes: &[u8]) -> Option<Parsed<'_>> {
         bytes = bytes.get(8..)?;
     }
     (bytes.first()? >> 4 == 6).then(|| ip(bytes))?
+}
+
+/// Generic UDP encapsulation (draft-ietf-intarea-gue): version 0 with a protocol number, version 1
+/// is the IP packet itself.
+fn generic_udp(bytes: &[u8]) -> Option<Parsed<'_>> {
+    let &[first, kind, ..] = bytes.first_chunk::<4>()?;
+    if first >> 6 == 1 {
+        return ip(bytes);
+    }
+    // A control message, or a version that is not known.
+    if first & 0xe0 != 0 {
+        return None;
+    }
+    let rest = bytes.get(4 + usize::from(first & 0x1f) * 4..)?;
+    match kind {
+        protocol::IPV4 | protocol::IPV6 => ip(rest),
+        protocol::GRE => gre(rest),
+        _ => None,
+    }
+}
+
+/// LISP's data packets (RFC 9300 section 5.3): eight bytes of header, then IP.
+fn locator(bytes: &[u8]) -> Option<Parsed<'_>> {
+    const RESERVED: u8 = 0x07;
+    let (header, rest) = bytes.split_first_chunk::<8>()?;
+    (header[0] & RESERVED == 0).then(|| ip(rest))?
+}
+
+/// What AH (RFC 4302) authenticates, and does not hide: a packet, or the transport of this one.
+fn authenticated<'a>(outer: &Parsed<'a>) -> Option<Parsed<'a>> {
+    let &[next, words] = outer.payload.first_chunk::<2>()?;
+    let payload = outer.payload.get((usize::from(words) + 2) * 4..)?;
+    match next {
+        protocol::IPV4 | protocol::IPV6 => ip(payload),
+        protocol::TCP | protocol::UDP => transport::parse(&Datagram {
+            source: outer.source,
+            destination: outer.destination,
+            protocol: next,
+            fragment: None,
+            ip_bytes: outer.ip_bytes,
+            payload,
+            payload_wire: payload.len(),
+        })
+        .ok(),
+        _ => None,
+    }
 }
