@@ -302,3 +302,52 @@ pub(crate) fn dtls_fragments(body: &[u8], size: usize) -> Vec<Vec<u8>> {
         })
         .collect()
 }
+
+/// LDAP's request for TLS; its length in one byte, or in four.
+pub(crate) fn start_tls(long: bool) -> Vec<u8> {
+    let mut body = vec![2, 1, 1, 0x77, 24, 0x80, 22];
+    body.extend_from_slice(b"1.3.6.1.4.1.1466.20037");
+    let mut out = vec![0x30];
+    if long {
+        out.extend([0x84, 0, 0, 0]);
+    }
+    out.push(u8::try_from(body.len()).unwrap());
+    out.extend(body);
+    out
+}
+
+/// MySQL's request for TLS.
+pub(crate) fn mysql_request() -> Vec<u8> {
+    let mut out = vec![32, 0, 0, 1, 0x85, 0xae, 0xff, 0x19, 0, 0, 0, 1, 45];
+    out.resize(36, 0);
+    out
+}
+
+/// What TDS says before its handshake: version, and whether it wants to encrypt.
+pub(crate) fn prelogin() -> Vec<u8> {
+    let mut out = vec![0x12, 1, 0, 26, 0, 0, 1, 0];
+    out.extend([0, 0, 11, 0, 6, 1, 0, 17, 0, 1, 0xff]);
+    out.extend([17, 0, 0, 0, 0, 0, 1]);
+    out
+}
+
+/// A packet of TDS around a record of a handshake.
+pub(crate) fn in_prelogin(record: &[u8]) -> Vec<u8> {
+    let mut out = vec![0x12, 1];
+    out.extend(u16::try_from(8 + record.len()).unwrap().to_be_bytes());
+    out.extend([0, 0, 0, 0]);
+    out.extend_from_slice(record);
+    out
+}
+
+/// RDP's connection request: a cookie, and a negotiation request for TLS.
+pub(crate) fn connection_request(cookie: &[u8], negotiates: bool) -> Vec<u8> {
+    let mut variable = cookie.to_vec();
+    if negotiates {
+        variable.extend([1, 0, 8, 0, 3, 0, 0, 0]);
+    }
+    let length = u8::try_from(11 + variable.len()).unwrap();
+    let mut out = vec![3, 0, 0, length, length - 5, 0xe0, 0, 0, 0, 0, 0];
+    out.extend(variable);
+    out
+}

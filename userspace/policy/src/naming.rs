@@ -111,7 +111,7 @@ impl NamesMode {
 pub const UNKNOWN_SPEECH: &str = "unknown";
 
 /// What a client can be heard to speak, as policies write it.
-pub const SPEECH: [&str; 25] = [
+pub const SPEECH: [&str; 32] = [
     UNKNOWN_SPEECH,
     "dns",
     "mdns",
@@ -130,6 +130,13 @@ pub const SPEECH: [&str; 25] = [
     "pop3",
     "ftp",
     "xmpp",
+    "nntp",
+    "managesieve",
+    "ldap",
+    "postgresql",
+    "mysql",
+    "tds",
+    "rdp",
     "stun",
     "turn",
     "rtp",

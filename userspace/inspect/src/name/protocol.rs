@@ -41,6 +41,20 @@ pub enum AppProtocol {
     Ftp,
     /// XMPP, in the clear or before STARTTLS (RFC 6120).
     Xmpp,
+    /// NNTP, in the clear or before STARTTLS (RFC 3977, RFC 4642).
+    Nntp,
+    /// `ManageSieve`, in the clear or before STARTTLS (RFC 5804).
+    Managesieve,
+    /// LDAP, in the clear or before its start of TLS (RFC 4511).
+    Ldap,
+    /// PostgreSQL, in the clear, before TLS, or by its ALPN.
+    Postgresql,
+    /// MySQL and `MariaDB`, in the clear or before TLS.
+    Mysql,
+    /// Microsoft SQL Server (MS-TDS), before its handshake or by its ALPN.
+    Tds,
+    /// Remote Desktop (MS-RDPBCGR), from its connection request on.
+    Rdp,
     /// STUN (RFC 8489).
     Stun,
     /// TURN (RFC 8656): STUN that asks for a relay.
@@ -59,7 +73,7 @@ pub enum AppProtocol {
 
 impl AppProtocol {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 32] = [
         Self::Unknown,
         Self::Dns,
         Self::Mdns,
@@ -78,6 +92,13 @@ impl AppProtocol {
         Self::Pop3,
         Self::Ftp,
         Self::Xmpp,
+        Self::Nntp,
+        Self::Managesieve,
+        Self::Ldap,
+        Self::Postgresql,
+        Self::Mysql,
+        Self::Tds,
+        Self::Rdp,
         Self::Stun,
         Self::Turn,
         Self::Rtp,
@@ -109,6 +130,13 @@ impl AppProtocol {
             Self::Pop3 => "pop3",
             Self::Ftp => "ftp",
             Self::Xmpp => "xmpp",
+            Self::Nntp => "nntp",
+            Self::Managesieve => "managesieve",
+            Self::Ldap => "ldap",
+            Self::Postgresql => "postgresql",
+            Self::Mysql => "mysql",
+            Self::Tds => "tds",
+            Self::Rdp => "rdp",
             Self::Stun => "stun",
             Self::Turn => "turn",
             Self::Rtp => "rtp",

@@ -4,7 +4,7 @@ use super::{Namer, PORT_DNS, State, Told};
 use crate::name::assembler::Refused;
 use crate::name::memo::{FirstByte, Kind, Memo, Side, Stream};
 use crate::name::start::{self, Start};
-use crate::name::talk::{self, Words};
+use crate::name::talk::{self, Greeting, Words};
 use crate::name::tls::server::{self, Shown};
 use crate::name::tls::{self, ClientHello, Progress};
 use crate::name::{AppProtocol, Head, NameEvent, NameSource, Sample, http, http2};
@@ -31,6 +31,16 @@ impl Namer {
             Side::Done => Side::Done,
             Side::Fresh | Side::Waiting(_) | Side::Middle
                 if !sample.outbound && memo.wants_certificate && server::begins(sample.payload) =>
+            {
+                let stream = Box::new(Stream::new(Kind::Server, sample.sequence));
+                self.go_on(stream, sample, memo, out)
+            }
+            // A server's word before its handshake (one byte of PostgreSQL's) begins nothing.
+            Side::Reading(stream)
+                if stream.kind == Kind::Start
+                    && !sample.outbound
+                    && memo.wants_certificate
+                    && server::begins(sample.payload) =>
             {
                 let stream = Box::new(Stream::new(Kind::Server, sample.sequence));
                 self.go_on(stream, sample, memo, out)
@@ -274,11 +284,15 @@ impl Namer {
     fn talk(
         &mut self,
         mut stream: Box<Stream>,
-        protocol: AppProtocol,
+        mut protocol: AppProtocol,
         sample: &Sample<'_>,
         memo: &mut Memo,
         out: &mut Vec<NameEvent>,
     ) -> Side {
+        if let (AppProtocol::Unknown, Some(Greeting::Of(greeted))) = (protocol, memo.greeting) {
+            protocol = greeted;
+            stream.kind = Kind::Talk(greeted);
+        }
         note(memo, protocol);
         loop {
             if tls::may_begin(stream.bytes.data()) {

@@ -244,6 +244,9 @@ fn inside(sample: &Sample<'_>, protocol: AppProtocol, hello: &ClientHello) -> Ap
         AppProtocol::Tls if sample.key.outside_port == PORT_DOT || offers("dot") => {
             AppProtocol::Dot
         }
+        // Registered for TLS from the first byte on, and for nothing else.
+        AppProtocol::Tls if offers("postgresql") => AppProtocol::Postgresql,
+        AppProtocol::Tls if offers("tds/8.0") => AppProtocol::Tds,
         AppProtocol::Quic if offers("doq") => AppProtocol::Doq,
         protocol => protocol,
     }

@@ -1,6 +1,10 @@
 //! What a gate that holds handshakes is told behind each sample.
 
 use super::*;
+use crate::testing::{
+    certificate, connection_request, in_prelogin, mysql_request, prelogin, server_messages,
+    start_tls,
+};
 
 /// A namer, and what it told.
 pub(super) struct Ear {
@@ -205,22 +209,42 @@ fn queries_settle_their_flow() {
 
 #[test]
 fn a_conversation_is_talk_until_its_handshake() {
-    let cases: [(u16, &[&str], AppProtocol); 5] = [
-        (587, &["EHLO me\r\n", "STARTTLS\r\n"], AppProtocol::Smtp),
+    let root = b"\x30\x10\x02\x01\x01\x63\x0b\x04\0\x0a\x01\0\x0a\x01\0\x02\x01\0";
+    let cases: [(u16, &[&[u8]], AppProtocol); 12] = [
+        (587, &[b"EHLO me\r\n", b"STARTTLS\r\n"], AppProtocol::Smtp),
         (
             143,
-            &["a1 CAPABILITY\r\n", "a2 STARTTLS\r\n"],
+            &[b"a1 CAPABILITY\r\n", b"a2 STARTTLS\r\n"],
             AppProtocol::Imap,
         ),
-        (110, &["CAPA\r\n", "STLS\r\n"], AppProtocol::Pop3),
-        (21, &["AUTH TLS\r\n"], AppProtocol::Ftp),
+        (110, &[b"CAPA\r\n", b"STLS\r\n"], AppProtocol::Pop3),
+        (21, &[b"AUTH TLS\r\n"], AppProtocol::Ftp),
         (
             5222,
             &[
-                "<?xml version='1.0'?><stream:stream to='x.example' xmlns:stream='http://etherx.jabber.org/streams'>",
-                "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
+                b"<?xml version='1.0'?><stream:stream to='x.example' xmlns:stream='http://etherx.jabber.org/streams'>",
+                b"<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>",
             ],
             AppProtocol::Xmpp,
+        ),
+        (
+            119,
+            &[b"CAPABILITIES\r\n", b"STARTTLS\r\n"],
+            AppProtocol::Nntp,
+        ),
+        (389, &[root, &start_tls(true)], AppProtocol::Ldap),
+        (389, &[&start_tls(false)], AppProtocol::Ldap),
+        (
+            5432,
+            &[b"\0\0\0\x08\x04\xd2\x16\x30", b"\0\0\0\x08\x04\xd2\x16\x2f"],
+            AppProtocol::Postgresql,
+        ),
+        (3306, &[&mysql_request()], AppProtocol::Mysql),
+        (1433, &[&prelogin()], AppProtocol::Tds),
+        (
+            3389,
+            &[&connection_request(b"Cookie: mstshash=me\r\n", true)],
+            AppProtocol::Rdp,
         ),
     ];
     for (port, lines, protocol) in cases {
@@ -229,9 +253,10 @@ fn a_conversation_is_talk_until_its_handshake() {
         ear.hear(&syn(flow, 9));
         let mut at = 10;
         for line in lines {
-            let (head, tail) = line.as_bytes().split_at(3);
-            assert_eq!(ear.hear(&sample(flow, at, head)), Heard::Pending, "{line}");
-            assert_eq!(ear.hear(&sample(flow, at + 3, tail)), Heard::Talk, "{line}");
+            let (head, tail) = line.split_at(3);
+            let heard =
+                [(at, head), (at + 3, tail)].map(|(at, bytes)| ear.hear(&sample(flow, at, bytes)));
+            assert_eq!(heard, [Heard::Pending, Heard::Talk], "{protocol:?}");
             at += u32::try_from(line.len()).unwrap();
             let reply = Sample {
                 outbound: false,
@@ -240,12 +265,69 @@ fn a_conversation_is_talk_until_its_handshake() {
             assert_eq!(ear.hear(&reply), Heard::Talk);
         }
         assert!(ear.told().is_empty());
-        let stream = hello("mail.example");
+        let mut stream = hello("mail.example");
+        if protocol == AppProtocol::Tds {
+            stream = in_prelogin(&stream);
+        }
         let (head, tail) = stream.split_at(40);
         assert_eq!(ear.hear(&sample(flow, at, head)), Heard::Pending);
         assert_eq!(ear.hear(&sample(flow, at + 40, tail)), Heard::Settled);
         assert_eq!(ear.told(), sni("mail.example", protocol));
     }
+}
+
+#[test]
+fn a_request_for_tls_without_a_tag_is_what_the_server_speaks() {
+    let greeted: [(&[u8], AppProtocol); 3] = [
+        (
+            b"\"IMPLEMENTATION\" \"x\"\r\nOK\r\n",
+            AppProtocol::Managesieve,
+        ),
+        (b"what is this\r\n", AppProtocol::Tls),
+        (b"", AppProtocol::Tls),
+    ];
+    for (greeting, protocol) in greeted {
+        let flow = key(protocol::TCP, 5000, 4190);
+        let mut ear = Ear::new();
+        ear.hear(&syn(flow, 9));
+        let greeting = Sample {
+            outbound: false,
+            ..sample(flow, 0, greeting)
+        };
+        assert_eq!(ear.hear(&greeting), Heard::Talk);
+        assert_eq!(ear.hear(&sample(flow, 10, b"STARTTLS\r\n")), Heard::Talk);
+        assert_eq!(
+            ear.hear(&sample(flow, 20, &hello("sieve.example"))),
+            Heard::Settled
+        );
+        assert_eq!(ear.told(), sni("sieve.example", protocol));
+    }
+}
+
+#[test]
+fn a_certificate_behind_a_word_of_the_server_names_the_flow() {
+    let flow = key(protocol::TCP, 5000, 5432);
+    let mut ear = Ear::new();
+    let reply = |sequence, payload| Sample {
+        outbound: false,
+        ..sample(flow, sequence, payload)
+    };
+    ear.hear(&sample(flow, 0, &[0, 0, 0, 8, 4, 210, 22, 47]));
+    ear.hear(&reply(0, b"S"));
+    let nothing = records(&hello_message(None, &[], false, 0), 16_384);
+    assert_eq!(ear.hear(&sample(flow, 8, &nothing)), Heard::Settled);
+    assert_eq!(ear.told(), nameless(AppProtocol::Postgresql));
+    let shown = records(
+        &server_messages(&certificate(&["db.example"]), false),
+        16_384,
+    );
+    ear.hear(&reply(1, &shown));
+    let expected = (
+        "db.example".to_owned(),
+        NameSource::Certificate,
+        AppProtocol::Postgresql,
+    );
+    assert_eq!(ear.told(), [expected]);
 }
 
 #[test]
