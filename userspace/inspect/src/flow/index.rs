@@ -18,14 +18,14 @@ const FREE: Cell = Cell {
 };
 
 /// Slot numbers by hash. Linear probing; a removal moves the cells behind it back.
-pub(super) struct Index {
+pub(crate) struct Index {
     /// A power of two of them, at most three quarters in use.
     cells: Vec<Cell>,
     used: usize,
 }
 
 impl Index {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             cells: Vec::new(),
             used: 0,
@@ -33,7 +33,7 @@ impl Index {
     }
 
     /// The slot of this hash for which `is_it` holds.
-    pub(super) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
+    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(usize) -> bool) -> Option<usize> {
         let tag = tag(hash);
         let mask = self.cells.len().checked_sub(1)?;
         let mut at = tag as usize & mask;
@@ -50,7 +50,7 @@ impl Index {
     }
 
     /// Adds a slot that is not there.
-    pub(super) fn insert(&mut self, hash: u64, slot: usize) {
+    pub(crate) fn insert(&mut self, hash: u64, slot: usize) {
         if (self.used + 1) * 4 > self.cells.len() * 3 {
             self.grow();
         }
@@ -62,7 +62,7 @@ impl Index {
     }
 
     /// Removes a slot.
-    pub(super) fn remove(&mut self, hash: u64, slot: usize) {
+    pub(crate) fn remove(&mut self, hash: u64, slot: usize) {
         let Some(mask) = self.cells.len().checked_sub(1) else {
             return;
         };
@@ -88,7 +88,7 @@ impl Index {
     }
 
     /// Removes every slot.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.cells.fill(FREE);
         self.used = 0;
     }

@@ -11,6 +11,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use octroi_abi::flow::FlowKey;
 
 pub use fragment::FragmentTable;
+pub(crate) use index::Index;
 pub use table::{Flow, FlowTable, Limits, Seen, TcpState};
 pub use tuple::{LANES, lane_of};
 

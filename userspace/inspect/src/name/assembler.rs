@@ -2,6 +2,8 @@
 
 /// Most pieces held beyond a gap.
 const MAX_PENDING: usize = 64;
+/// What a piece takes beside its bytes, about.
+const PIECE_BYTES: usize = 48;
 
 /// A stream from its first byte on. Pieces may come in any order and more than once; where they
 /// overlap they must agree.
@@ -28,14 +30,14 @@ impl Assembler {
         &self.data
     }
 
-    /// Bytes held.
+    /// Memory held, bytes: 0 when nothing is.
     pub(super) fn held(&self) -> usize {
-        self.data.len()
-            + self
-                .pending
-                .iter()
-                .map(|(_, bytes)| bytes.len())
-                .sum::<usize>()
+        self.data.len() + self.beyond() + self.pending.len() * PIECE_BYTES
+    }
+
+    /// Bytes held beyond a gap.
+    fn beyond(&self) -> usize {
+        self.pending.iter().map(|(_, bytes)| bytes.len()).sum()
     }
 
     /// Adds a piece. Nothing beyond offset `limit` is held.
@@ -71,7 +73,7 @@ impl Assembler {
                 return Ok(());
             }
             if self.pending.len() >= MAX_PENDING
-                || self.held().saturating_add(bytes.len()) > limit.saturating_mul(2)
+                || self.data.len() + self.beyond() + bytes.len() > limit.saturating_mul(2)
             {
                 return Err(Refused::TooLong);
             }

@@ -1,10 +1,9 @@
 //! Which name a client asked for when it was given an address.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use foldhash::fast::RandomState;
-
+use super::fair::{self, Fair};
 use crate::flow::mapped;
 
 /// A binding holds at least this long: clients connect a little after the answer expired.
@@ -19,6 +18,10 @@ pub(super) fn lifetime_ns(ttl_seconds: u32) -> u64 {
 
 /// Names kept of one address for one client.
 const NAMES_PER_ADDRESS: usize = 16;
+/// What a pair, a name and an alias take beside their text, about, bytes.
+const PAIR_BYTES: usize = 128;
+const NAME_BYTES: usize = 64;
+const ALIAS_BYTES: usize = 32;
 
 type Pair = ([u8; 16], [u8; 16]);
 
@@ -28,8 +31,17 @@ pub struct Binding {
     /// The name asked.
     pub name: Box<str>,
     /// Aliases through which the answer led to the address, in order.
-    pub chain: Box<[Box<str>]>,
+    pub chain: Arc<[Box<str>]>,
     until_ns: u64,
+}
+
+impl Binding {
+    /// What it takes, bytes; the aliases of one answer are counted for each of its addresses,
+    /// though they are kept once.
+    fn weight(&self) -> usize {
+        let aliases = self.chain.iter().map(|alias| ALIAS_BYTES + alias.len());
+        NAME_BYTES + self.name.len() + aliases.sum::<usize>()
+    }
 }
 
 /// The names of one address for one client.
@@ -40,23 +52,29 @@ struct Bound {
     forgotten_until_ns: u64,
 }
 
-/// DNS answers: (client, address) to the name asked. Bounded: the oldest are forgotten.
-#[derive(Default)]
+impl Bound {
+    fn weight(&self) -> usize {
+        PAIR_BYTES + self.names.iter().map(Binding::weight).sum::<usize>()
+    }
+}
+
+/// DNS answers: (client, address) to the name asked. Bounded: the client that holds most forgets
+/// its oldest.
 pub struct Bindings {
-    names: HashMap<Pair, Bound, RandomState>,
-    order: VecDeque<Pair>,
-    limit: usize,
-    evicted: u64,
+    pairs: Fair<Pair, Bound>,
     names_forgotten: u64,
 }
 
 impl Bindings {
-    /// At most `limit` pairs of client and address.
+    /// At most `pairs` of client and address, and about `bytes` of names.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
+    pub fn new(pairs: usize, bytes: usize) -> Self {
         Self {
-            limit: limit.max(1),
-            ..Self::default()
+            pairs: Fair::new(fair::Bound {
+                things: pairs,
+                weight: bytes,
+            }),
+            names_forgotten: 0,
         }
     }
 
@@ -66,35 +84,40 @@ impl Bindings {
         client: IpAddr,
         address: IpAddr,
         name: &str,
-        chain: &[String],
+        chain: &Arc<[Box<str>]>,
         ttl_seconds: u32,
         now_ns: u64,
     ) {
         let until_ns = now_ns.saturating_add(lifetime_ns(ttl_seconds));
-        let pair = (mapped(client), mapped(address));
-        if !self.names.contains_key(&pair) {
-            if self.order.len() >= self.limit
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.names.remove(&oldest);
-                self.evicted += 1;
-            }
-            self.order.push_back(pair);
-        }
-        let bound = self.names.entry(pair).or_default();
-        bound
-            .names
-            .retain(|other| other.until_ns > now_ns && *other.name != *name);
-        if bound.names.len() >= NAMES_PER_ADDRESS {
-            let forgotten = bound.names.remove(0);
-            self.names_forgotten += 1;
-            bound.forgotten_until_ns = bound.forgotten_until_ns.max(forgotten.until_ns);
-        }
-        bound.names.push(Binding {
+        let binding = Binding {
             name: name.into(),
-            chain: chain.iter().map(|alias| alias.as_str().into()).collect(),
+            chain: Arc::clone(chain),
             until_ns,
-        });
+        };
+        let pair = (mapped(client), mapped(address));
+        let weight = match self.pairs.get_mut(&pair) {
+            Some(bound) => {
+                let names = &mut bound.names;
+                names.retain(|other| other.until_ns > now_ns && *other.name != *name);
+                if names.len() >= NAMES_PER_ADDRESS {
+                    let forgotten = names.remove(0);
+                    self.names_forgotten += 1;
+                    bound.forgotten_until_ns = bound.forgotten_until_ns.max(forgotten.until_ns);
+                }
+                names.push(binding);
+                bound.weight()
+            }
+            None => {
+                let bound = Bound {
+                    names: vec![binding],
+                    forgotten_until_ns: 0,
+                };
+                let weight = bound.weight();
+                self.pairs.insert(&pair.0, pair, bound);
+                weight
+            }
+        };
+        self.pairs.weigh(&pair, weight);
     }
 
     /// Every name under which `client` knows `address` now, the latest last.
@@ -104,7 +127,7 @@ impl Bindings {
         address: IpAddr,
         now_ns: u64,
     ) -> impl Iterator<Item = &Binding> {
-        self.names
+        self.pairs
             .get(&(mapped(client), mapped(address)))
             .into_iter()
             .flat_map(|bound| &bound.names)
@@ -125,30 +148,33 @@ impl Bindings {
     /// Whether a name under which `client` may know `address` was forgotten to make room.
     #[must_use]
     pub fn may_have_more(&self, client: IpAddr, address: IpAddr, now_ns: u64) -> bool {
-        self.names
+        self.pairs
             .get(&(mapped(client), mapped(address)))
             .is_some_and(|bound| bound.forgotten_until_ns > now_ns)
     }
 
     /// Forgets what is over.
     pub fn expire(&mut self, now_ns: u64) {
-        self.names.retain(|_, bound| {
-            bound.names.retain(|bound| bound.until_ns > now_ns);
-            !bound.names.is_empty()
-        });
-        self.order.retain(|pair| self.names.contains_key(pair));
+        self.pairs
+            .retain(|_, bound| bound.names.iter().any(|name| name.until_ns > now_ns));
     }
 
     /// Pairs held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.names.len()
+        self.pairs.len()
     }
 
     /// Whether nothing is held.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.names.is_empty()
+        self.pairs.len() == 0
+    }
+
+    /// What they take, bytes.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.pairs.weight()
     }
 
     /// Names forgotten of addresses that have more than are kept of one.
@@ -160,6 +186,6 @@ impl Bindings {
     /// Pairs forgotten to make room.
     #[must_use]
     pub fn evicted(&self) -> u64 {
-        self.evicted
+        self.pairs.evicted
     }
 }

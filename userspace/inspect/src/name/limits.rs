@@ -1,6 +1,7 @@
 //! Bounds of what a [`super::Namer`] keeps, and counters of what it gave up.
 
-/// Bounds of what a [`super::Namer`] keeps.
+/// Bounds of what a [`super::Namer`] keeps. Where a table is full, the client that has most in it
+/// makes room: one that has less than half of that loses nothing.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NamerLimits {
     /// Flows remembered (what they were named, what is being put together).
@@ -13,8 +14,12 @@ pub struct NamerLimits {
     pub client_bytes: usize,
     /// Addresses bound to a name, one for each (client, address).
     pub bindings: usize,
+    /// What they take with all their names and aliases, about, bytes.
+    pub binding_bytes: usize,
     /// Names of which a client was told who provides them and with which keys (HTTPS records).
     pub services: usize,
+    /// What they take, about, bytes.
+    pub service_bytes: usize,
     /// DNS queries waiting for their answer.
     pub queries: usize,
     /// Answers are believed only when their query was seen.
@@ -31,7 +36,9 @@ impl Default for NamerLimits {
             total_bytes: 32 << 20,
             client_bytes: 4 << 20,
             bindings: 131_072,
+            binding_bytes: 64 << 20,
             services: 32_768,
+            service_bytes: 16 << 20,
             queries: 16_384,
             answers_need_queries: true,
             idle_ns: 120 * 1_000_000_000,
@@ -47,6 +54,8 @@ impl NamerLimits {
         Self {
             flows: self.flows / namers,
             total_bytes: self.total_bytes / namers,
+            binding_bytes: self.binding_bytes / namers,
+            service_bytes: self.service_bytes / namers,
             ..self
         }
     }
@@ -114,4 +123,6 @@ pub struct NamerStats {
     pub bindings: u64,
     /// Bytes of incomplete streams held now.
     pub held_bytes: u64,
+    /// What bindings and service records take now, about, bytes.
+    pub name_bytes: u64,
 }

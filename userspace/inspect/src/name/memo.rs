@@ -1,6 +1,6 @@
 //! What is remembered of a flow while and after it is named, and the bound on all of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
@@ -8,6 +8,7 @@ use octroi_abi::flow::FlowKey;
 use super::AppProtocol;
 use super::assembler::Assembler;
 use super::dtls::Fragments;
+use super::fair::Fair;
 use super::quic::Connection;
 use super::shape::Rtp;
 use super::talk::Greeting;
@@ -58,6 +59,9 @@ impl Stream {
     }
 }
 
+/// What a segment that waits takes beside its bytes, about.
+const SEGMENT_BYTES: usize = 48;
+
 /// One direction of a TCP flow.
 #[derive(Default)]
 pub(super) enum Side {
@@ -77,7 +81,10 @@ pub(super) enum Side {
 impl Side {
     pub(super) fn held(&self) -> usize {
         match self {
-            Self::Waiting(segments) => segments.iter().map(|(_, bytes)| bytes.len()).sum(),
+            Self::Waiting(segments) => segments
+                .iter()
+                .map(|(_, bytes)| SEGMENT_BYTES + bytes.len())
+                .sum(),
             Self::Reading(stream) => stream.bytes.held(),
             Self::Fresh | Self::Middle | Self::Done => 0,
         }
@@ -179,17 +186,13 @@ impl Memo {
     }
 }
 
-/// Memos by flow. Bounded: the oldest are forgotten.
-#[derive(Default)]
+/// Memos by flow. Bounded: the client with most flows forgets its oldest.
 pub(super) struct Memos {
-    by_flow: HashMap<FlowKey, Memo, RandomState>,
-    order: VecDeque<FlowKey>,
-    limit: usize,
+    by_flow: Fair<FlowKey, Memo>,
     /// Bytes held by all.
     pub(super) held: usize,
     /// And by the flows of each client that holds any.
     by_client: HashMap<[u8; 16], usize, RandomState>,
-    pub(super) evicted: u64,
     pub(super) incomplete: u64,
     /// The flow that was forgotten last, when its name was still to come: its key, when it began,
     /// what it speaks.
@@ -199,13 +202,21 @@ pub(super) struct Memos {
 impl Memos {
     pub(super) fn new(limit: usize) -> Self {
         Self {
-            limit: limit.max(1),
-            ..Self::default()
+            by_flow: Fair::of_things(limit),
+            held: 0,
+            by_client: HashMap::default(),
+            incomplete: 0,
+            lost: None,
         }
     }
 
     pub(super) fn len(&self) -> usize {
         self.by_flow.len()
+    }
+
+    /// Flows forgotten to make room.
+    pub(super) fn evicted(&self) -> u64 {
+        self.by_flow.evicted
     }
 
     /// Takes the memo of a flow out, to be put back; true when the flow is new.
@@ -218,19 +229,13 @@ impl Memos {
             }
             // The tuple was used again.
             self.incomplete += u64::from(memo.is_incomplete());
-        } else {
-            if self.order.len() >= self.limit
-                && let Some(oldest) = self.order.pop_front()
-                && let Some(memo) = self.by_flow.remove(&oldest)
-            {
-                self.release(&oldest, memo.held());
-                self.incomplete += u64::from(memo.is_incomplete());
-                self.evicted += 1;
-                if memo.said == Said::Nothing {
-                    self.lost = Some((oldest, memo.first_ns, memo.speaks));
-                }
+        } else if let Some((oldest, memo)) = self.by_flow.insert(&key.inside, *key, Memo::default())
+        {
+            self.release(&oldest, memo.held());
+            self.incomplete += u64::from(memo.is_incomplete());
+            if memo.said == Said::Nothing {
+                self.lost = Some((oldest, memo.first_ns, memo.speaks));
             }
-            self.order.push_back(*key);
         }
         let memo = Memo {
             first_ns,
@@ -245,7 +250,9 @@ impl Memos {
             self.held += held;
             *self.by_client.entry(key.inside).or_default() += held;
         }
-        self.by_flow.insert(key, memo);
+        if let Some(place) = self.by_flow.get_mut(&key) {
+            *place = memo;
+        }
     }
 
     /// Bytes held by the flows of a client.
@@ -269,7 +276,6 @@ impl Memos {
             }
             keep
         });
-        self.order.retain(|key| self.by_flow.contains_key(key));
     }
 }
 

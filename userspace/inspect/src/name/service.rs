@@ -1,6 +1,5 @@
 //! What HTTPS answers told each client: who provides a name, and the keys of its encrypted hellos.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
@@ -8,12 +7,16 @@ use foldhash::fast::RandomState;
 
 use super::Ech;
 use super::binding::lifetime_ns;
+use super::fair::{Bound, Fair};
 use super::svcb::{EchConfig, ServiceRecord};
 use super::tls::EncryptedHello;
 use crate::flow::mapped;
 
 /// Targets and identifiers kept of one name.
 const MAX_EACH: usize = 8;
+/// What a name, and a target or a key, take beside their text, about, bytes.
+const SERVICE_BYTES: usize = 256;
+const EACH_BYTES: usize = 32;
 
 /// Names that providers show in the outer hello in place of their customers' names.
 const PROVIDERS: [&str; 1] = ["cloudflare-ech.com"];
@@ -34,24 +37,42 @@ struct Service {
     shown_by: Vec<u8>,
 }
 
-/// Service records by client and name. Bounded: the oldest are forgotten.
+impl Service {
+    /// What it takes, about, bytes.
+    fn weight(&self) -> usize {
+        let configs = self.configs.iter().map(|config| config.public_name.len());
+        let targets = self.targets.iter().map(|target| target.len());
+        let texts = configs.chain(targets).map(|bytes| EACH_BYTES + bytes);
+        SERVICE_BYTES + self.name.len() + texts.sum::<usize>()
+    }
+}
+
+/// Service records by client and name. Bounded: the client that holds most forgets its oldest.
 pub(super) struct Services {
-    known: HashMap<u64, Service, RandomState>,
-    order: VecDeque<u64>,
+    known: Fair<u64, Service>,
     hasher: RandomState,
-    limit: usize,
-    pub(super) evicted: u64,
 }
 
 impl Services {
-    pub(super) fn new(limit: usize) -> Self {
+    /// At most so many, and about so many bytes of names.
+    pub(super) fn new(services: usize, bytes: usize) -> Self {
         Self {
-            known: HashMap::default(),
-            order: VecDeque::new(),
+            known: Fair::new(Bound {
+                things: services,
+                weight: bytes,
+            }),
             hasher: RandomState::default(),
-            limit: limit.max(1),
-            evicted: 0,
         }
+    }
+
+    /// Records forgotten to make room.
+    pub(super) fn evicted(&self) -> u64 {
+        self.known.evicted
+    }
+
+    /// What is held takes, bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.known.weight()
     }
 
     /// `client` asked for the service of `name` and was answered these records, or none.
@@ -64,7 +85,9 @@ impl Services {
     ) {
         let ttl = records.iter().map(|(_, ttl)| *ttl).min().unwrap_or(0);
         let until_ns = now_ns.saturating_add(lifetime_ns(ttl));
-        let service = self.entry(client, name, until_ns, now_ns);
+        let Some((key, service)) = self.entry(client, name, until_ns, now_ns) else {
+            return;
+        };
         service.is_answered = true;
         service.configs.clear();
         service.targets.clear();
@@ -81,16 +104,22 @@ impl Services {
             }
         }
         shown.extend(service.configs.iter().cloned());
+        let weight = service.weight();
+        self.known.weigh(&key, weight);
         for config in shown {
-            let shown_by = &mut self
-                .entry(client, &config.public_name, until_ns, now_ns)
-                .shown_by;
+            let Some((key, service)) = self.entry(client, &config.public_name, until_ns, now_ns)
+            else {
+                continue;
+            };
+            let shown_by = &mut service.shown_by;
             if !shown_by.contains(&config.id) {
                 if shown_by.len() >= MAX_EACH {
                     shown_by.remove(0);
                 }
                 shown_by.push(config.id);
             }
+            let weight = service.weight();
+            self.known.weigh(&key, weight);
         }
     }
 
@@ -139,7 +168,6 @@ impl Services {
     /// Forgets what is over.
     pub(super) fn expire(&mut self, now_ns: u64) {
         self.known.retain(|_, service| service.until_ns > now_ns);
-        self.order.retain(|key| self.known.contains_key(key));
     }
 
     fn get(&self, client: IpAddr, name: &str, now_ns: u64) -> Option<&Service> {
@@ -151,19 +179,19 @@ impl Services {
             })
     }
 
-    fn entry(&mut self, client: IpAddr, name: &str, until_ns: u64, now_ns: u64) -> &mut Service {
+    fn entry(
+        &mut self,
+        client: IpAddr,
+        name: &str,
+        until_ns: u64,
+        now_ns: u64,
+    ) -> Option<(u64, &mut Service)> {
         let client = mapped(client);
         let key = self.hasher.hash_one((client, name));
-        if !self.known.contains_key(&key) {
-            if self.order.len() >= self.limit
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.known.remove(&oldest);
-                self.evicted += 1;
-            }
-            self.order.push_back(key);
+        if !self.known.contains(&key) {
+            self.known.insert(&client, key, Service::default());
         }
-        let service = self.known.entry(key).or_default();
+        let service = self.known.get_mut(&key)?;
         if service.client != client || *service.name != *name || service.until_ns <= now_ns {
             *service = Service {
                 client,
@@ -172,7 +200,7 @@ impl Services {
             };
         }
         service.until_ns = service.until_ns.max(until_ns);
-        service
+        Some((key, service))
     }
 }
 
@@ -203,7 +231,7 @@ mod tests {
 
     #[test]
     fn encrypted_hellos_are_told_from_placeholders() {
-        let mut services = Services::new(100);
+        let mut services = Services::new(100, 1 << 20);
         let client: IpAddr = "10.0.0.1".parse().unwrap();
         let other: IpAddr = "10.0.0.2".parse().unwrap();
         let record = keys(7, "public.example");
@@ -240,12 +268,12 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten() {
-        let mut services = Services::new(5);
+        let mut services = Services::new(5, 1 << 20);
         let client: IpAddr = "10.0.0.1".parse().unwrap();
         for number in 0..20 {
             services.learn(client, &format!("n{number}.example"), &[], 0);
         }
-        assert_eq!((services.known.len(), services.evicted), (5, 15));
+        assert_eq!((services.known.len(), services.evicted()), (5, 15));
         let unknown = services.classify(client, "n3.example", hello(1), 1);
         assert_eq!(unknown, Ech::Possible);
         let known = services.classify(client, "n19.example", hello(1), 1);

@@ -1,4 +1,5 @@
 mod answers;
+mod flooded;
 mod given_up;
 mod heard;
 mod hidden;
@@ -7,6 +8,7 @@ mod seeds;
 mod spoken;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use octroi_abi::flow::FlowKey;
 use proptest::prelude::*;

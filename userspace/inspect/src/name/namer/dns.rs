@@ -1,6 +1,7 @@
 //! DNS: names asked, and answers that bind names to addresses.
 
 use std::hash::BuildHasher as _;
+use std::sync::Arc;
 
 use super::Namer;
 use crate::flow;
@@ -20,7 +21,11 @@ impl Namer {
         if !self.dns(sample, sample.payload, protocol, out) {
             return None;
         }
-        if self.dns_told.insert((sample.key, sample.first_ns)) {
+        let flow = (sample.key, sample.first_ns);
+        if let Some(seen_ns) = self.dns_told.get_mut(&flow) {
+            *seen_ns = self.now_ns;
+        } else {
+            self.dns_told.insert(&sample.key.inside, flow, self.now_ns);
             self.tell_nameless(sample, protocol, out);
         }
         Some(Heard::Settled)
@@ -49,7 +54,11 @@ impl Namer {
         );
         let answers_query = message.is_response && self.queries.contains(&query);
         if !message.is_response {
-            self.queries.insert(query);
+            if let Some(seen_ns) = self.queries.get_mut(&query) {
+                *seen_ns = self.now_ns;
+            } else {
+                self.queries.insert(&sample.key.inside, query, self.now_ns);
+            }
         }
         if !answers_query {
             self.tell_questions(sample, &message, protocol, out);
@@ -73,13 +82,15 @@ impl Namer {
         let now_ns = sample.time_ns;
         let found = message.resolution();
         self.stats.dns_endless += u64::from(found.is_endless);
+        let aliases = shared(&found.chain);
         for (address, ttl_seconds) in found.addresses {
             self.bindings
-                .bind(client, address, name, &found.chain, ttl_seconds, now_ns);
+                .bind(client, address, name, &aliases, ttl_seconds, now_ns);
         }
         for (service, ttl_seconds) in &found.services {
             let mut chain = found.chain.clone();
             chain.extend(service.target.clone());
+            let chain = shared(&chain);
             for address in &service.hints {
                 self.bindings
                     .bind(client, *address, name, &chain, *ttl_seconds, now_ns);
@@ -142,4 +153,12 @@ impl Namer {
             Side::Reading(stream)
         }
     }
+}
+
+/// The aliases of an answer, kept once for all of its addresses.
+fn shared(chain: &[String]) -> Arc<[Box<str>]> {
+    if chain.is_empty() {
+        return Arc::default();
+    }
+    chain.iter().map(|alias| alias.as_str().into()).collect()
 }

@@ -11,12 +11,15 @@ use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 
 use self::tell::Told;
+use super::fair::Fair;
 use super::memo::{Memos, Said};
-use super::recent::Recent;
 use super::service::Services;
 use super::{AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample};
 use crate::flow;
 use crate::packet::{protocol, tcp_flag};
+
+/// No answer comes later than that.
+const QUERY_NS: u64 = 60 * 1_000_000_000;
 
 const PORT_DNS: u16 = 53;
 const PORT_MDNS: u16 = 5353;
@@ -33,9 +36,10 @@ pub struct Namer {
     memos: Memos,
     bindings: Bindings,
     services: Services,
-    queries: Recent<Query>,
-    /// Flows of DNS over UDP that were told to be nameless.
-    dns_told: Recent<(FlowKey, u64)>,
+    /// Queries, and when they were seen.
+    queries: Fair<Query, u64>,
+    /// Flows of DNS over UDP that were told to be nameless, and when they were seen last.
+    dns_told: Fair<(FlowKey, u64), u64>,
     hasher: RandomState,
 }
 
@@ -48,10 +52,10 @@ impl Namer {
             stats: NamerStats::default(),
             now_ns: 0,
             memos: Memos::new(limits.flows),
-            bindings: Bindings::new(limits.bindings),
-            services: Services::new(limits.services),
-            queries: Recent::new(limits.queries),
-            dns_told: Recent::new(limits.queries),
+            bindings: Bindings::new(limits.bindings, limits.binding_bytes),
+            services: Services::new(limits.services, limits.service_bytes),
+            queries: Fair::of_things(limits.queries),
+            dns_told: Fair::of_things(limits.queries),
             hasher: RandomState::default(),
         }
     }
@@ -91,10 +95,13 @@ impl Namer {
     /// Forgets flows, bindings and queries that are over. To be called now and then.
     pub fn expire(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
-        self.memos
-            .expire(self.now_ns.saturating_sub(self.limits.idle_ns));
+        let idle_ns = self.now_ns.saturating_sub(self.limits.idle_ns);
+        self.memos.expire(idle_ns);
         self.bindings.expire(self.now_ns);
         self.services.expire(self.now_ns);
+        let asked_ns = self.now_ns.saturating_sub(QUERY_NS);
+        self.queries.retain(|_, seen_ns| *seen_ns >= asked_ns);
+        self.dns_told.retain(|_, seen_ns| *seen_ns >= idle_ns);
     }
 
     /// Counters, and what is held now.
@@ -102,14 +109,15 @@ impl Namer {
     pub fn stats(&self) -> NamerStats {
         NamerStats {
             incomplete: self.memos.incomplete,
-            flows_evicted: self.memos.evicted,
+            flows_evicted: self.memos.evicted(),
             bindings_evicted: self.bindings.evicted(),
             names_forgotten: self.bindings.names_forgotten(),
             queries_evicted: self.queries.evicted,
-            services_evicted: self.services.evicted,
+            services_evicted: self.services.evicted(),
             flows: self.memos.len() as u64,
             bindings: self.bindings.len() as u64,
             held_bytes: self.memos.held as u64,
+            name_bytes: (self.bindings.bytes() + self.services.bytes()) as u64,
             ..self.stats
         }
     }

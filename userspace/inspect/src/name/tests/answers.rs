@@ -101,16 +101,16 @@ fn answers_that_were_not_asked_bind_nothing() {
 
 #[test]
 fn an_address_with_two_names_has_none() {
-    let mut bindings = Bindings::new(10);
+    let mut bindings = Bindings::new(10, 1 << 20);
     let (client, server) = (address(CLIENT), address(SERVER));
-    bindings.bind(client, server, "one.example", &[], 300, 0);
-    bindings.bind(client, server, "one.example", &[], 300, 5);
+    bindings.bind(client, server, "one.example", &Arc::default(), 300, 0);
+    bindings.bind(client, server, "one.example", &Arc::default(), 300, 5);
     let only = |bindings: &Bindings, now_ns| {
         let binding = bindings.only(client, server, now_ns);
         binding.map(|binding| binding.name.to_string())
     };
     assert_eq!(only(&bindings, 10).as_deref(), Some("one.example"));
-    bindings.bind(client, server, "two.example", &[], 900, 10);
+    bindings.bind(client, server, "two.example", &Arc::default(), 900, 10);
     assert_eq!(only(&bindings, 11), None);
     assert_eq!(bindings.all(client, server, 11).count(), 2);
     assert_eq!(
@@ -122,7 +122,7 @@ fn an_address_with_two_names_has_none() {
             client,
             address(&format!("192.0.2.{last}")),
             "x.example",
-            &[],
+            &Arc::default(),
             300,
             0,
         );
@@ -240,7 +240,7 @@ fn an_address_with_too_many_names_contradicts_nothing() {
     for number in 0..20 {
         let name = format!("n{number}.example");
         let bindings = namer.bindings_for_tests();
-        bindings.bind(client, server, &name, &[], 300, SECOND);
+        bindings.bind(client, server, &name, &Arc::default(), 300, SECOND);
     }
     assert_eq!(namer.stats().names_forgotten, 4);
     let mut events = Vec::new();

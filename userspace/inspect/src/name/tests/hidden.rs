@@ -122,7 +122,7 @@ fn hints_and_targets_bind_addresses() {
         address(CLIENT),
         address(SERVER),
         "pool.cdn.example",
-        &["edge.cdn.example".to_owned()],
+        &Arc::from(["edge.cdn.example".into()]),
         300,
         SECOND,
     );
@@ -157,7 +157,7 @@ fn a_certificate_names_a_flow_whose_client_does_not() {
         for name in bound {
             let (client, server) = (address(CLIENT), address(SERVER));
             let bindings = namer.bindings_for_tests();
-            bindings.bind(client, server, name, &[], 300, SECOND);
+            bindings.bind(client, server, name, &Arc::default(), 300, SECOND);
         }
         let flow = key(protocol::TCP, 5000, 443);
         let hello = records(&hello_message(None, &[], false, 0), 16_384);
@@ -219,6 +219,8 @@ fn dns_inside_tls_is_told_by_port_or_protocol() {
         (853, &[][..], AppProtocol::Dot),
         (443, &["dot"][..], AppProtocol::Dot),
         (443, &["h2"][..], AppProtocol::Tls),
+        (5432, &["postgresql"][..], AppProtocol::Postgresql),
+        (1433, &["tds/8.0"][..], AppProtocol::Tds),
     ] {
         let bytes = records(&hello_message(Some("dns.example"), alpn, false, 0), 16_384);
         let mut events = Vec::new();

@@ -103,7 +103,14 @@ fn an_address_as_host_contradicts_no_answer() {
     let mut namer = Namer::new(NamerLimits::default());
     let (client, server) = (address(CLIENT), address(SERVER));
     let bindings = namer.bindings_for_tests();
-    bindings.bind(client, server, "asked.example", &[], 300, SECOND);
+    bindings.bind(
+        client,
+        server,
+        "asked.example",
+        &Arc::default(),
+        300,
+        SECOND,
+    );
     for (host, expected) in [
         (SERVER, Evidence::Unasked),
         ("192.0.2.77", Evidence::Contradicted),
