@@ -191,24 +191,14 @@ impl Rig {
         }
     }
 
-    /// What the events told until now.
-    #[must_use]
-    pub fn told(&self) -> Told {
-        self.drain.as_ref().map_or_else(Told::default, Drain::told)
-    }
-
-    /// Waits until the event ring is empty; tells what was drained in all.
+    /// Waits until the event ring was read to its end after this call; tells what was drained in all.
+    /// However rarely the draining thread runs: it is waited for, not given a time.
     #[must_use]
     pub fn settle(&self) -> Told {
-        let mut before = self.told();
-        loop {
-            std::thread::sleep(Duration::from_millis(50));
-            let now = self.told();
-            if now == before {
-                return now;
-            }
-            before = now;
-        }
+        self.drain.as_ref().map_or_else(Told::default, |drain| {
+            drain.wait();
+            drain.told()
+        })
     }
 
     /// Kernel memory of all maps, bytes, and the largest of them.
@@ -252,6 +242,8 @@ struct Drain {
     stop: Arc<AtomicBool>,
     new: Arc<AtomicU64>,
     other: Arc<AtomicU64>,
+    /// How often the ring was read to its end.
+    looks: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -261,7 +253,9 @@ impl Drain {
         let stop = Arc::new(AtomicBool::new(false));
         let new = Arc::new(AtomicU64::new(0));
         let other = Arc::new(AtomicU64::new(0));
+        let looks = Arc::new(AtomicU64::new(0));
         let (stopped, news, others) = (Arc::clone(&stop), Arc::clone(&new), Arc::clone(&other));
+        let looked = Arc::clone(&looks);
         let thread = std::thread::spawn(move || {
             // Where there is a second CPU: the first one runs the programs.
             let _ = pin_to(1);
@@ -276,6 +270,7 @@ impl Drain {
                     };
                     counter.fetch_add(1, Ordering::Relaxed);
                 }
+                looked.fetch_add(1, Ordering::Release);
                 if !any {
                     std::thread::sleep(Duration::from_micros(500));
                 }
@@ -285,8 +280,22 @@ impl Drain {
             stop,
             new,
             other,
+            looks,
             thread: Some(thread),
         })
+    }
+
+    /// Waits for a whole look at the ring: the one under way may have begun before the last event.
+    fn wait(&self) {
+        let wanted = self.looks.load(Ordering::Acquire) + 2;
+        let runs = || {
+            self.thread
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished())
+        };
+        while self.looks.load(Ordering::Acquire) < wanted && runs() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 
     fn told(&self) -> Told {

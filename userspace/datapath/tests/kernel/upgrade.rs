@@ -58,9 +58,7 @@ fn is_taken_over<G: OlderGate + Send>(abi: u32, raise: fn(&Path, &str) -> G) {
     while !older.cut_by_name(port) {
         std::thread::sleep(TICK);
     }
-    // What was on its way has arrived by then.
-    std::thread::sleep(Duration::from_millis(100));
-    let arrived_before = cut.arrived(0);
+    let arrived_before = cut.arrived_at_rest(0);
     let streams = Traffic::start_to(&pair, &STREAMS, TICK, 9_001);
     streams.flows();
 

@@ -19,8 +19,10 @@ use super::netns::Pair;
 const PORT: u16 = 9_000;
 /// Room for what arrives while the server is not running: this machine may be busy.
 const ROOM_BYTES: usize = 32 << 20;
-/// How long the last datagrams may take.
-const LAST: Duration = Duration::from_millis(300);
+/// How long the server waits for a datagram at a time.
+const LOOK: Duration = Duration::from_millis(50);
+/// Looks of the server after which nothing is on its way any more.
+const LOOKS: u64 = 6;
 
 /// One stream.
 #[derive(Clone, Copy, Debug)]
@@ -56,9 +58,24 @@ pub struct Count {
     pub arrived: u64,
 }
 
+/// How far both ends have come.
+#[derive(Debug, Default)]
+struct Marks {
+    /// Nothing more is to be sent.
+    stop: AtomicBool,
+    /// Nothing more is sent: the server may end.
+    last: AtomicBool,
+    /// Rounds that the sender began: each sends a datagram of every stream, which tells its round.
+    round: AtomicU64,
+    /// The latest round that the server has seen.
+    seen: AtomicU64,
+    /// How often the server found its socket empty for a whole look.
+    idle: AtomicU64,
+}
+
 /// Traffic that goes on until it is stopped.
 pub struct Traffic {
-    stop: Arc<AtomicBool>,
+    marks: Arc<Marks>,
     arrived: Arc<[AtomicU64]>,
     sender: JoinHandle<Vec<u64>>,
     server: JoinHandle<()>,
@@ -74,16 +91,14 @@ impl Traffic {
 
     /// Starts more streams while others go on: `port` is the server's.
     pub fn start_to(pair: &Pair, streams: &[Stream], tick: Duration, port: u16) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let marks = Arc::new(Marks::default());
         let arrived: Arc<[AtomicU64]> = streams.iter().map(|_| AtomicU64::new(0)).collect();
         let server = pair.in_gate(|| UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port)).unwrap());
         setsockopt(&server, sockopt::RcvBufForce, &ROOM_BYTES).unwrap();
-        server
-            .set_read_timeout(Some(Duration::from_millis(50)))
-            .unwrap();
+        server.set_read_timeout(Some(LOOK)).unwrap();
         let server = {
-            let (stop, arrived) = (Arc::clone(&stop), Arc::clone(&arrived));
-            std::thread::spawn(move || receive(&server, &stop, &arrived))
+            let (marks, arrived) = (Arc::clone(&marks), Arc::clone(&arrived));
+            std::thread::spawn(move || receive(&server, &marks, &arrived))
         };
         let lasting: Vec<UdpSocket> =
             pair.in_lan(|| streams.iter().map(|stream| bound(stream.to)).collect());
@@ -92,16 +107,16 @@ impl Traffic {
             .map(|socket| socket.local_addr().unwrap().port())
             .collect();
         let sender = {
-            let (stop, streams) = (Arc::clone(&stop), streams.to_vec());
+            let (marks, streams) = (Arc::clone(&marks), streams.to_vec());
             // Sockets belong to the namespace they are made in.
             let enter = pair.lan_handle();
             std::thread::spawn(move || {
                 enter();
-                send(&lasting, &streams, port, tick, &stop)
+                send(&lasting, &streams, port, tick, &marks)
             })
         };
         Self {
-            stop,
+            marks,
             arrived,
             sender,
             server,
@@ -120,13 +135,22 @@ impl Traffic {
         self.arrived[stream].load(Ordering::Relaxed)
     }
 
-    /// Counts the arrivals of a stream from zero, once none has come for a while.
-    pub fn begin_again_at_rest(&self, stream: usize) {
-        let mut before = u64::MAX;
-        while self.arrived(stream) != before {
-            before = self.arrived(stream);
-            std::thread::sleep(Duration::from_millis(60));
+    /// Datagrams of a stream that nothing lets through any more, once what was on its way has
+    /// arrived. However rarely the server runs: it has seen others that were sent after now, or
+    /// nothing again and again.
+    pub fn arrived_at_rest(&self, stream: usize) -> u64 {
+        let (marks, order) = (&self.marks, Ordering::Acquire);
+        let rounds = marks.round.load(order) + 2;
+        let looks = marks.idle.load(order) + LOOKS;
+        while marks.seen.load(order) < rounds && marks.idle.load(order) < looks {
+            std::thread::sleep(Duration::from_millis(1));
         }
+        self.arrived(stream)
+    }
+
+    /// Counts the arrivals of such a stream from zero.
+    pub fn begin_again_at_rest(&self, stream: usize) {
+        self.arrived_at_rest(stream);
         self.arrived[stream].store(0, Ordering::Relaxed);
     }
 
@@ -146,8 +170,9 @@ impl Traffic {
 
     /// Ends the traffic; what was sent and what arrived, by stream.
     pub fn stop(self) -> Vec<(Stream, Count)> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.marks.stop.store(true, Ordering::Relaxed);
         let sent = self.sender.join().unwrap();
+        self.marks.last.store(true, Ordering::Relaxed);
         self.server.join().unwrap();
         let arrived = self.arrived.iter();
         self.streams
@@ -196,13 +221,14 @@ fn send(
     streams: &[Stream],
     port: u16,
     tick: Duration,
-    stop: &AtomicBool,
+    marks: &Marks,
 ) -> Vec<u64> {
     let mut sent = vec![0; streams.len()];
-    while !stop.load(Ordering::Relaxed) {
+    while !marks.stop.load(Ordering::Relaxed) {
+        let round = marks.round.fetch_add(1, Ordering::Release) + 1;
         for (number, stream) in streams.iter().enumerate() {
             let to = SocketAddr::new(stream.to.parse().unwrap(), port);
-            let payload = [u8::try_from(number).unwrap()];
+            let payload = [&[u8::try_from(number).unwrap()], &round.to_be_bytes()[..]].concat();
             let passage = if stream.fresh {
                 bound(stream.to).send_to(&payload, to)
             } else {
@@ -216,18 +242,20 @@ fn send(
     sent
 }
 
-fn receive(server: &UdpSocket, stop: &AtomicBool, arrived: &[AtomicU64]) {
+/// Counts what arrives, until nothing has for a while after the last was sent.
+fn receive(server: &UdpSocket, marks: &Marks, arrived: &[AtomicU64]) {
     let mut buffer = [0; 16];
-    let mut stopped = None;
-    loop {
-        if let Ok((1, _)) = server.recv_from(&mut buffer) {
+    let mut looks = 0;
+    while looks < LOOKS {
+        let ending = marks.last.load(Ordering::Relaxed);
+        if let Ok((9, _)) = server.recv_from(&mut buffer) {
             arrived[usize::from(buffer[0])].fetch_add(1, Ordering::Relaxed);
-        }
-        if stop.load(Ordering::Relaxed) {
-            let since = *stopped.get_or_insert_with(Instant::now);
-            if since.elapsed() > LAST {
-                return;
-            }
+            let round = u64::from_be_bytes(buffer[1..9].try_into().unwrap());
+            marks.seen.fetch_max(round, Ordering::Release);
+            looks = 0;
+        } else {
+            marks.idle.fetch_add(1, Ordering::Release);
+            looks += u64::from(ending);
         }
     }
 }
