@@ -12,6 +12,7 @@ pub mod analyze;
 pub mod flows;
 pub mod forward;
 pub mod frames;
+pub mod held;
 pub mod kernel;
 pub mod mix;
 pub mod page;
@@ -80,13 +81,21 @@ pub enum Part {
     Forward,
     /// New flows a second, each accounted
     Flows,
+    /// Handshakes and queries that wait for their names
+    Held,
     /// `octroi analyze` beside other analyzers, on the captures of `OCTROI_CAPTURES`; only when named
     Analyze,
 }
 
 impl Part {
     /// All that need no captures, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::Kernel, Self::Peers, Self::Forward, Self::Flows];
+    pub const ALL: [Self; 5] = [
+        Self::Kernel,
+        Self::Peers,
+        Self::Forward,
+        Self::Flows,
+        Self::Held,
+    ];
 
     /// Runs it, on a thread of its own: a part may keep its thread on one CPU.
     ///
@@ -98,6 +107,7 @@ impl Part {
             Self::Peers => peers::run(effort),
             Self::Forward => forward::run(effort, &variants::Variant::ALL),
             Self::Flows => flows::run(effort),
+            Self::Held => held::run(effort),
             Self::Analyze => analyze::run(effort),
         };
         match std::thread::spawn(run).join() {

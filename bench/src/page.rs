@@ -12,7 +12,7 @@ pub fn page(rows: &[Row], machine: &str) -> String {
     let mut text = String::from(
         "# The bench\n\n\
          Written by `cargo xtask bench`, which installs what it needs, measures for about seven minutes and\n\
-         prints the same as one table. `cargo xtask bench kernel` (or `peers`, `forward`, `flows`) runs one\n\
+         prints the same as one table. `cargo xtask bench kernel` (or `peers`, `forward`, `flows`, `held`) runs one\n\
          part and prints it.\n\n\
          ![The gate beside its peers](bench.svg)\n\n",
     );

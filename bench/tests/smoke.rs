@@ -50,6 +50,13 @@ fn packets_in_the_kernel_and_new_flows() {
 }
 
 #[test]
+fn handshakes_and_queries_that_wait() {
+    if wanted() {
+        sound(&Part::Held.run(Effort::SHORT).unwrap());
+    }
+}
+
+#[test]
 fn packets_through_a_gateway() {
     if !wanted() {
         return;

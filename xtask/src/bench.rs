@@ -31,6 +31,8 @@ enum Part {
     Forward,
     /// New flows a second, each accounted
     Flows,
+    /// Handshakes and DNS queries that wait for their names under `names = "strict"`
+    Held,
     /// `octroi analyze` beside other analyzers, on the captures that `OCTROI_CAPTURES` names (a file
     /// or a folder); only when named
     Analyze,
@@ -45,6 +47,7 @@ impl Part {
             Self::Peers => "peers",
             Self::Forward => "forward",
             Self::Flows => "flows",
+            Self::Held => "held",
             Self::Analyze => "analyze",
             Self::Pure => "pure",
         }

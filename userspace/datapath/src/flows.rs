@@ -1,5 +1,7 @@
 //! Flows: read, removed, and given another verdict in place.
 
+use std::ops::Range;
+
 use octroi_abi::flow::{ENFORCED, FlowKey, FlowState, NAMED, NAMES_MATTER};
 use octroi_abi::table::{Account, Decided, GENERATION_MASK, short_time};
 use octroi_abi::verdict::Verdict;
@@ -53,9 +55,28 @@ impl Datapath {
     /// Visits every flow and returns how many there were. Flows that come or go meanwhile may be
     /// missed. Nothing waits for it: the tables are read where the kernel writes them.
     pub fn flows(&self, visit: &mut dyn FnMut(FlowKey, FlowState)) -> usize {
+        self.flows_in(0..self.flow_places(), visit)
+    }
+
+    /// Places of flows, of both tables.
+    #[must_use]
+    pub fn flow_places(&self) -> usize {
+        self.flow_capacity().iter().sum()
+    }
+
+    /// As [`Datapath::flows`], some places only (of [`Datapath::flow_places`]): who must not keep
+    /// others waiting goes on from there later. A flow never changes its place.
+    pub fn flows_in(
+        &self,
+        places: Range<usize>,
+        visit: &mut dyn FnMut(FlowKey, FlowState),
+    ) -> usize {
         let now_ns = Self::monotonic_now_ns();
         let mut seen = |key: FlowKey, account: &Account| visit(key, account.state(now_ns));
-        self.flows_v4.visit(&mut seen) + self.flows_v6.visit(&mut seen)
+        let border = self.flows_v4.capacity();
+        let v4 = places.start.min(border)..places.end.min(border);
+        let v6 = places.start.saturating_sub(border)..places.end.saturating_sub(border);
+        self.flows_v4.visit(v4, &mut seen) + self.flows_v6.visit(v6, &mut seen)
     }
 
     /// One flow.

@@ -179,7 +179,9 @@ impl Flows {
             Self::Tables(tables) => {
                 let now_ns = Datapath::monotonic_now_ns();
                 for (table, _) in tables.iter() {
-                    table.visit(&mut |key, account| flows.push((key, account.state(now_ns))));
+                    table.visit(0..table.capacity(), &mut |key, account| {
+                        flows.push((key, account.state(now_ns)));
+                    });
                 }
             }
         }

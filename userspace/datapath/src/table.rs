@@ -1,6 +1,7 @@
 //! The flow tables, shared with the kernel programs: the protocol of `octroi_abi::table` from
 //! userspace's side.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -77,23 +78,20 @@ impl FlowTable {
         (self.mask as usize + 1) * BUCKET_SLOTS
     }
 
-    fn slots(&self) -> impl Iterator<Item = Slot<'_>> {
+    fn slots(&self, places: Range<usize>) -> impl Iterator<Item = Slot<'_>> {
         let words = self.family.slot_bytes() / 8;
         let family = self.family;
-        self.mapping
-            .words()
+        let all = self.mapping.words();
+        let end = places.end.saturating_mul(words).min(all.len());
+        let start = places.start.saturating_mul(words).min(end);
+        all[start..end]
             .chunks_exact(words)
             .map(move |words| Slot { family, words })
     }
 
     fn bucket(&self, number: u32) -> impl Iterator<Item = Slot<'_>> {
-        let words = self.family.slot_bytes() / 8;
         let first = number as usize * BUCKET_SLOTS;
-        let family = self.family;
-        (first..first + BUCKET_SLOTS).filter_map(move |slot| {
-            let words = self.mapping.words().get(slot * words..(slot + 1) * words)?;
-            Some(Slot { family, words })
-        })
+        self.slots(first..first + BUCKET_SLOTS)
     }
 
     fn places(&self, key: &FlowKey) -> [u32; 2] {
@@ -105,10 +103,15 @@ impl FlowTable {
         buckets(hash, self.mask)
     }
 
-    /// Visits every flow. Flows that come or go meanwhile may be missed.
-    pub(crate) fn visit(&self, visit: &mut dyn FnMut(FlowKey, &Account)) -> usize {
+    /// Visits the flows in some places (of [`FlowTable::capacity`]). Flows that come or go meanwhile
+    /// may be missed; none changes its place.
+    pub(crate) fn visit(
+        &self,
+        places: Range<usize>,
+        visit: &mut dyn FnMut(FlowKey, &Account),
+    ) -> usize {
         let mut visited = 0;
-        for slot in self.slots() {
+        for slot in self.slots(places) {
             if let Some((key, account)) = slot.read() {
                 visit(key, &account);
                 visited += 1;
@@ -192,11 +195,13 @@ impl FlowTable {
     /// Frees what a process left behind that died in the middle of a change: slots that are held,
     /// and slots that are still being written after a time in which no kernel program is.
     pub(crate) fn recover(&self) -> usize {
-        let held = self.slots().filter(|slot| slot.state() & HELD != 0);
+        let held = self
+            .slots(0..self.capacity())
+            .filter(|slot| slot.state() & HELD != 0);
         let mut freed = held.map(|slot| slot.change_state(HELD, 0)).count();
         let is_taken = |slot: &Slot<'_>| slot.state() & TAKEN != 0;
         let taken: Vec<_> = self
-            .slots()
+            .slots(0..self.capacity())
             .filter(is_taken)
             .map(|slot| (slot.account(), slot))
             .collect();

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +16,6 @@ use octroi_geo_db::Atlas;
 use octroi_geo_db::compare::Standing;
 use tracing::{error, info, warn};
 
-use super::engine::Engine;
 use super::gate::Gate;
 use super::registry::{LiveFlow, address};
 use crate::config::AtlasConfig;
@@ -134,12 +134,12 @@ impl Gate {
         }
         let kernel_tables = atlas.kernel_tables()?;
         let tables = policy.compile(atlas.as_ref(), atlas.catalogue().day())?;
+        let changes = Changes::of(self, &old, &atlas);
         // Lock order: datapath before engine.
         let mut datapath = self.datapath_mut();
         let applied = datapath.apply_atlas_and_policy(&kernel_tables, &tables)?;
         drop(kernel_tables);
         let mut engine = self.engine();
-        let changes = Changes::of(&engine, &old, &atlas);
         let mut message = format!(
             "atlas {} of {} replaces {} as generation {} after {} ms; {}",
             atlas.meta().version,
@@ -154,12 +154,13 @@ impl Gate {
         }
         engine.judge = Judge { atlas, policy };
         engine.generation = applied.generation;
-        engine.judged_anew(&datapath);
         let notice = Notice::new(Timestamp::now(), NoticeKind::AtlasApplied, message.clone())
             .with("atlas_version", &engine.judge.atlas.meta().version)
             .with("generation", applied.generation);
         engine.teller.notice(changes.facts(notice));
         drop(engine);
+        drop(datapath);
+        self.judge_anew();
         self.atlas().opened = opened;
         info!("{message}");
         Ok(())
@@ -189,34 +190,28 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn of(engine: &Engine, old: &Atlas, new: &Atlas) -> Self {
-        let mut flows: Vec<&LiveFlow> = engine.registry.iter().collect();
-        flows.sort_by_key(|flow| flow.state.first_ns);
+    /// Compares the two for every live flow; the oldest are listed.
+    pub(super) fn of(gate: &Gate, old: &Atlas, new: &Atlas) -> Self {
         let mut counted: HashMap<(Standing, Standing), usize> = HashMap::new();
-        let mut first = Vec::new();
+        let mut first: Vec<(u64, String)> = Vec::new();
         let mut changed = 0;
-        for flow in flows {
+        gate.each_flow(|engine, flow| {
             let to = address(flow.key.outside, flow.key.family);
             let judged_by = engine.judge.policy.looked_up(to);
             let before = Standing::of(old.profile(old.class_of(judged_by)));
             let after = Standing::of(new.profile(new.class_of(judged_by)));
             if before == after {
-                continue;
+                return;
             }
             changed += 1;
-            if first.len() < LISTED_FLOWS {
-                let from = address(flow.key.inside, flow.key.family);
-                first.push(format!(
-                    "flow {}: {from} port {} to {to} port {}, protocol {}: {}",
-                    flow.id,
-                    flow.key.inside_port,
-                    flow.key.outside_port,
-                    flow.key.protocol,
-                    change(&before, &after)
-                ));
+            let since = flow.state.first_ns;
+            let place = first.partition_point(|(other, _)| *other <= since);
+            if place < LISTED_FLOWS {
+                first.insert(place, (since, line(flow, to, &before, &after)));
+                first.truncate(LISTED_FLOWS);
             }
             *counted.entry((before, after)).or_default() += 1;
-        }
+        });
         let mut by_kind: Vec<(String, usize)> = counted
             .iter()
             .map(|((before, after), count)| (change(before, after), *count))
@@ -225,7 +220,7 @@ impl Changes {
         Self {
             flows: changed,
             by_kind,
-            first,
+            first: first.into_iter().map(|(_, line)| line).collect(),
         }
     }
 
@@ -254,6 +249,18 @@ impl Changes {
         }
         notice
     }
+}
+
+fn line(flow: &LiveFlow, to: IpAddr, before: &Standing, after: &Standing) -> String {
+    let from = address(flow.key.inside, flow.key.family);
+    format!(
+        "flow {}: {from} port {} to {to} port {}, protocol {}: {}",
+        flow.id,
+        flow.key.inside_port,
+        flow.key.outside_port,
+        flow.key.protocol,
+        change(before, after)
+    )
 }
 
 fn change(before: &Standing, after: &Standing) -> String {

@@ -75,6 +75,7 @@ impl Gate {
     }
 
     fn lay(&self, page: Page, old: &Atlas) -> Result<()> {
+        let changes = Changes::of(self, old, &page.judge.atlas);
         // Lock order: datapath before engine.
         let mut datapath = self.datapath_mut();
         let applied = match &page.kernel_tables {
@@ -82,7 +83,6 @@ impl Gate {
             None => datapath.apply_policy(&page.tables)?,
         };
         let mut engine = self.engine();
-        let changes = Changes::of(&engine, old, &page.judge.atlas);
         let message = format!(
             "the day turned: laws, seats and qualifications are read as of {}, policy {} is in force \
              as generation {} after {:.1} ms; {}",
@@ -94,12 +94,14 @@ impl Gate {
         );
         engine.judge = page.judge;
         engine.generation = applied.generation;
-        engine.judged_anew(&datapath);
         info!("{message}");
         let notice = Notice::new(Timestamp::now(), NoticeKind::PolicyApplied, message)
             .with("day", engine.judge.day())
             .with("generation", applied.generation);
         engine.teller.notice(changes.facts(notice));
+        drop(engine);
+        drop(datapath);
+        self.judge_anew();
         Ok(())
     }
 }

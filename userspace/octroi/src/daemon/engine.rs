@@ -39,7 +39,7 @@ pub(super) struct Engine {
     pub(super) holds: Holds,
     pub(super) namer: Namer,
     names_enforced: bool,
-    limits: FlowsConfig,
+    pub(super) limits: FlowsConfig,
 }
 
 impl Engine {
@@ -282,51 +282,8 @@ impl Engine {
         }
     }
 
-    /// The policy or the atlas changed: decides every named flow again. The kernel does it for the
-    /// others, each at its next packet.
-    pub(super) fn judged_anew(&mut self, datapath: &Datapath) {
-        self.teller.forget();
-        for key in self.registry.named() {
-            self.decide(datapath, &key);
-        }
-    }
-
-    /// Takes in a sweep of the kernel's flow table. Flows whose time is over leave that table, and
-    /// their accounts are told to the last byte.
-    pub(super) fn sweep(
-        &mut self,
-        datapath: &Datapath,
-        began_ns: u64,
-        flows: Vec<(FlowKey, FlowState)>,
-    ) {
-        self.clock = Clock::now();
-        let now_ns = self.clock.monotonic_ns();
-        self.namer.expire(now_ns);
-        self.holds.waiting.expire(now_ns);
-        self.registry.begin_sweep();
-        for (key, state) in flows {
-            let (unknown, replaced) = self.registry.swept(key, state, now_ns);
-            if let Some(old) = replaced {
-                self.ended(&old, End::Closed);
-            }
-            if unknown {
-                self.recovered(&key);
-                self.decide(datapath, &key);
-            }
-        }
-        for (mut flow, end) in self.registry.end_sweep(now_ns, began_ns, &self.limits) {
-            if end != End::Evicted
-                && let Some(last) = datapath.end_flow(&flow.key, flow.state.first_ns)
-            {
-                flow.state = last;
-            }
-            self.ended(&flow, end);
-        }
-        self.teller.calls(&self.judge, &self.clock, &self.registry);
-    }
-
     /// A flow whose event was lost: which shadow rule matched is found again.
-    fn recovered(&mut self, key: &FlowKey) {
+    pub(super) fn recovered(&mut self, key: &FlowKey) {
         let day = self.judge.day();
         if let Some(flow) = self.registry.get_mut(key) {
             flow.shadow = self.judge.decide(&question(flow, day)).shadow;
@@ -342,7 +299,7 @@ impl Engine {
         self.teller.last_calls(&self.judge, &self.clock);
     }
 
-    fn ended(&mut self, flow: &LiveFlow, end: End) {
+    pub(super) fn ended(&mut self, flow: &LiveFlow, end: End) {
         if flow.state.flags & AWAITS_NAME != 0 {
             // Nobody will decide it any more.
             self.teller

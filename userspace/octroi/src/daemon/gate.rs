@@ -41,7 +41,8 @@ pub(super) struct Gate {
     /// Told when interfaces or addresses may have changed.
     pub(super) look_now: Notify,
     datapath: RwLock<Datapath>,
-    engine: Mutex<Engine>,
+    /// Fair where that is asked for: see [`super::turns`].
+    engine: parking_lot::Mutex<Engine>,
     guarded: Mutex<Vec<Guarded>>,
     atlas: Mutex<AtlasState>,
     taken_over: Mutex<TakenOver>,
@@ -145,7 +146,7 @@ impl Gate {
             started: Timestamp::now(),
             stop: watch::Sender::new(false),
             datapath: RwLock::new(datapath),
-            engine: Mutex::new(engine),
+            engine: parking_lot::Mutex::new(engine),
             guarded: Mutex::new(guarded),
             atlas: Mutex::new(AtlasState::of(opened)),
             taken_over: Mutex::new(taken_over),
@@ -169,8 +170,8 @@ impl Gate {
     }
 
     /// The slow path's state.
-    pub(super) fn engine(&self) -> MutexGuard<'_, Engine> {
-        self.engine.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn engine(&self) -> parking_lot::MutexGuard<'_, Engine> {
+        self.engine.lock()
     }
 
     /// Held from before the tables in force are read until the new ones are: two changes at once

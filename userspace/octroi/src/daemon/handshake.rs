@@ -291,7 +291,7 @@ impl Engine {
     }
 
     /// Answers a refused query in the place of the resolver.
-    fn answer(&self, record: &HeldRecord<'_>, decision: &Decision) {
+    fn answer(&mut self, record: &HeldRecord<'_>, decision: &Decision) {
         let policy = &self.judge.policy;
         let rule = policy.rule(decision.rule);
         let why = rule.map_or_else(
@@ -303,10 +303,11 @@ impl Engine {
             .zip(self.holds.answers.as_ref())
             .map(|(frame, answers)| answers.send(record.header.ifindex, &frame));
         match sent {
-            Some(Ok(())) => {}
+            Some(Ok(())) => return,
             Some(Err(error)) => debug!("a refused query was not answered: {error}"),
             None => debug!("a refused query cannot be answered: it was dropped"),
         }
+        self.holds.waiting.counts.unanswered += 1;
     }
 
     /// Lets the frames of a flow go on.
@@ -316,6 +317,8 @@ impl Engine {
     }
 
     fn let_go(&mut self, datapath: &Datapath, frames: Vec<Held>, how: Release) {
+        // What came first may have waited for its client: the last completed it.
+        let completed_ns = frames.iter().map(|held| held.header.time_ns).max();
         for Held { header, mut frame } in frames {
             let released = self.holds.can_release(&header)
                 && match datapath.release(&header, &mut frame, how) {
@@ -331,6 +334,10 @@ impl Engine {
             } else {
                 counts.sent_again += 1;
             }
+        }
+        if let Some(since_ns) = completed_ns {
+            let took_ns = Datapath::monotonic_now_ns().saturating_sub(since_ns);
+            self.holds.waiting.counts.took(took_ns);
         }
     }
 }

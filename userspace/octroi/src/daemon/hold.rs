@@ -42,6 +42,23 @@ pub(super) struct HoldCounts {
     pub(super) unsound: u64,
     /// DNS queries that were answered or dropped here.
     pub(super) queries_refused: u64,
+    /// Of these, to be answered, and the answer could not be sent: their clients wait in vain.
+    pub(super) unanswered: u64,
+    /// Let go later than [`LATE_NS`] after the kernel held what completed them.
+    pub(super) late: u64,
+    /// The longest such time, nanoseconds.
+    pub(super) slowest_ns: u64,
+}
+
+/// What a decision may take, nanoseconds: two milliseconds.
+const LATE_NS: u64 = 2_000_000;
+
+impl HoldCounts {
+    /// A decision took so long.
+    pub(super) fn took(&mut self, took_ns: u64) {
+        self.late += u64::from(took_ns > LATE_NS);
+        self.slowest_ns = self.slowest_ns.max(took_ns);
+    }
 }
 
 /// The frames of one flow.

@@ -22,9 +22,11 @@ mod report;
 mod rings;
 mod rows;
 mod serve;
+mod sweep;
 mod taken_over;
 mod tell;
 mod timers;
+mod turns;
 mod updates;
 mod watch;
 

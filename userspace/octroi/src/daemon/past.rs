@@ -5,22 +5,24 @@ use octroi_inspect::community_id_of;
 
 use super::gate::Gate;
 use super::reason;
-use super::registry::LiveFlow;
 
 /// The flow of an id: flow id, Community ID or event id. What lives comes before what was alerted
 /// of; of several alerts the newest.
 pub(super) fn find(gate: &Gate, id: &str) -> Result<PastFlow, ApiError> {
-    let engine = gate.engine();
-    let by_number = id.parse().ok().and_then(|id| engine.registry.by_id(id));
-    let of_community = |flow: &&LiveFlow| octroi_inspect::community_id(&flow.key) == id;
-    let live = by_number.or_else(|| {
-        let by_community = id
-            .contains(':')
-            .then(|| engine.registry.iter().find(of_community));
-        by_community.flatten()
+    let number: Option<u64> = id.parse().ok();
+    let live = number.and_then(|number| {
+        let engine = gate.engine();
+        let flow = engine.registry.by_id(number)?;
+        Some(reason::detail(&engine, flow))
     });
-    if let Some(flow) = live {
-        let detail = reason::detail(&engine, flow);
+    let live = live.or_else(|| {
+        // Only a Community ID has a colon.
+        id.contains(':').then_some(())?;
+        gate.find_flow(|engine, flow| {
+            (octroi_inspect::community_id(&flow.key) == id).then(|| reason::detail(engine, flow))
+        })
+    });
+    if let Some(detail) = live {
         return Ok(PastFlow {
             time: detail.row.first,
             told_by: "live".into(),
@@ -36,6 +38,7 @@ pub(super) fn find(gate: &Gate, id: &str) -> Result<PastFlow, ApiError> {
         });
     }
     let event_id = |row: &AlertRow| gate.origin.id(row.id);
+    let engine = gate.engine();
     let told = engine.teller.log().newest_first().find(|row| {
         id.parse().is_ok_and(|id: u64| row.flow_id == id)
             || event_id(row) == id

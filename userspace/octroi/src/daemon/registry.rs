@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
+use std::ops::Range;
 use std::time::Duration;
 
 use octroi_abi::flow::{FlowKey, FlowState};
@@ -116,44 +117,54 @@ pub(super) enum End {
     Upgraded,
 }
 
-/// All live flows.
+/// All live flows. Each stays in its place while it lives: who looks at all of them may do so a few
+/// places at a time, and meets none twice.
 #[derive(Debug, Default)]
 pub(super) struct Registry {
-    flows: HashMap<FlowKey, LiveFlow>,
-    by_id: HashMap<u64, FlowKey>,
+    places: Vec<Option<LiveFlow>>,
+    /// Places without a flow.
+    free: Vec<usize>,
+    by_key: HashMap<FlowKey, usize>,
+    by_id: HashMap<u64, usize>,
     sweep: u64,
 }
 
 impl Registry {
     /// Flows known.
     pub(super) fn len(&self) -> usize {
-        self.flows.len()
+        self.by_key.len()
+    }
+
+    /// Places there are: with a flow, or without.
+    pub(super) fn places(&self) -> usize {
+        self.places.len()
     }
 
     /// A flow.
     pub(super) fn get(&self, key: &FlowKey) -> Option<&LiveFlow> {
-        self.flows.get(key)
+        self.places.get(*self.by_key.get(key)?)?.as_ref()
     }
 
     /// The flow of a key.
     pub(super) fn get_mut(&mut self, key: &FlowKey) -> Option<&mut LiveFlow> {
-        self.flows.get_mut(key)
+        self.places.get_mut(*self.by_key.get(key)?)?.as_mut()
     }
 
     /// The flow of an id.
     pub(super) fn by_id(&self, id: u64) -> Option<&LiveFlow> {
-        self.by_id.get(&id).and_then(|key| self.flows.get(key))
+        self.places.get(*self.by_id.get(&id)?)?.as_ref()
     }
 
-    /// Every flow.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &LiveFlow> {
-        self.flows.values()
+    /// The flows in some places.
+    pub(super) fn among(&self, places: Range<usize>) -> impl Iterator<Item = &LiveFlow> {
+        let end = places.end.min(self.places.len());
+        self.places[places.start.min(end)..end].iter().flatten()
     }
 
-    /// Keys of the flows of which is known how they are named, or that they have no name.
-    pub(super) fn named(&self) -> Vec<FlowKey> {
-        self.flows
-            .values()
+    /// Keys of the flows in some places of which is known how they are named, or that they have no
+    /// name.
+    pub(super) fn named_among(&self, places: Range<usize>) -> Vec<FlowKey> {
+        self.among(places)
             .filter(|flow| flow.naming != Naming::Pending)
             .map(|flow| flow.key)
             .collect()
@@ -167,21 +178,28 @@ impl Registry {
         state: FlowState,
         ifindex: u32,
     ) -> (&mut LiveFlow, bool, Option<LiveFlow>) {
-        let replaced = match self.flows.get(&key) {
+        let replaced = match self.get(&key) {
             Some(known) if known.state.first_ns != state.first_ns => self.remove(&key),
             _ => None,
         };
-        let sweep = self.sweep;
-        let mut is_new = false;
-        let flow = self.flows.entry(key).or_insert_with(|| {
-            is_new = true;
-            LiveFlow {
-                sweep,
-                ..LiveFlow::new(key, state, ifindex)
+        let known = self.by_key.get(&key).copied();
+        let place = known.unwrap_or_else(|| {
+            let place = self.free.pop().unwrap_or(self.places.len());
+            if place == self.places.len() {
+                self.places.push(None);
             }
+            self.by_key.insert(key, place);
+            place
+        });
+        let slot = &mut self.places[place];
+        let is_new = slot.is_none();
+        let sweep = self.sweep;
+        let flow = slot.get_or_insert_with(|| LiveFlow {
+            sweep,
+            ..LiveFlow::new(key, state, ifindex)
         });
         if is_new {
-            self.by_id.insert(flow.id, key);
+            self.by_id.insert(flow.id, place);
         } else if ifindex != 0 {
             flow.ifindex = ifindex;
         }
@@ -218,16 +236,18 @@ impl Registry {
         (is_new, replaced)
     }
 
-    /// Ends a sweep: removes and returns the flows that the kernel's table does not hold any more
-    /// (`Evicted`), and those whose time is over, which the caller removes from that table.
-    pub(super) fn end_sweep(
+    /// After a sweep: removes from some places and returns the flows that the kernel's table does not
+    /// hold any more (`Evicted`), and those whose time is over, which the caller removes from that
+    /// table.
+    pub(super) fn ended_among(
         &mut self,
+        places: Range<usize>,
         now_ns: u64,
         began_ns: u64,
         limits: &FlowsConfig,
     ) -> Vec<(LiveFlow, End)> {
         let mut ended = Vec::new();
-        for flow in self.flows.values() {
+        for flow in self.among(places) {
             if flow.sweep < self.sweep {
                 // A flow that began while the sweep ran is not missed, it is young.
                 if flow.state.first_ns + 2 * TIME_STEP_NS <= began_ns {
@@ -246,17 +266,21 @@ impl Registry {
     /// Removes and returns every flow.
     pub(super) fn drain(&mut self) -> Vec<LiveFlow> {
         self.by_id.clear();
-        self.flows.drain().map(|(_, flow)| flow).collect()
+        self.by_key.clear();
+        self.free.clear();
+        self.places.drain(..).flatten().collect()
     }
 
     /// Removes and returns the flow of a key that began at this moment.
     pub(super) fn take(&mut self, key: &FlowKey, first_ns: u64) -> Option<LiveFlow> {
-        let known = self.flows.get(key)?;
+        let known = self.get(key)?;
         (known.state.first_ns == first_ns).then(|| self.remove(key))?
     }
 
     fn remove(&mut self, key: &FlowKey) -> Option<LiveFlow> {
-        let flow = self.flows.remove(key)?;
+        let place = self.by_key.remove(key)?;
+        let flow = self.places.get_mut(place)?.take()?;
+        self.free.push(place);
         self.by_id.remove(&flow.id);
         Some(flow)
     }
@@ -364,7 +388,7 @@ mod tests {
         assert!(unknown);
         let (unknown, _) = registry.swept(key(2), state(1, 1), 100 * SECOND);
         assert!(!unknown);
-        let mut ended = registry.end_sweep(65 * SECOND, 9 * SECOND, &limits);
+        let mut ended = registry.ended_among(0..3, 65 * SECOND, 9 * SECOND, &limits);
         ended.sort_by_key(|(flow, _)| flow.key.inside_port);
         let ended: Vec<_> = ended
             .iter()
@@ -372,6 +396,32 @@ mod tests {
             .collect();
         assert_eq!(ended, [(1, End::Evicted), (2, End::Idle)]);
         assert_eq!(registry.len(), 1);
+    }
+
+    #[test]
+    fn a_flow_keeps_its_place_and_a_place_is_used_again() {
+        let mut registry = Registry::default();
+        for port in 0..8 {
+            registry.take_in(key(port), state(1, 1), 7);
+        }
+        let ports = |registry: &Registry, places| -> Vec<u16> {
+            let flows = registry.among(places);
+            flows.map(|flow| flow.key.inside_port).collect()
+        };
+        assert_eq!(ports(&registry, 2..5), [2, 3, 4]);
+        assert!(registry.take(&key(3), 2).is_none(), "began at another time");
+        assert!(registry.take(&key(3), 1).is_some());
+        assert_eq!(ports(&registry, 2..5), [2, 4]);
+        registry.take_in(key(9), state(5, 5), 7);
+        assert_eq!(ports(&registry, 2..5), [2, 9, 4]);
+        assert_eq!((registry.places(), registry.len()), (8, 8));
+        assert_eq!(ports(&registry, 7..1_000), [7]);
+        assert!(ports(&registry, 8..9).is_empty());
+        let id = registry.get(&key(9)).unwrap().id;
+        assert_eq!(registry.by_id(id).unwrap().key, key(9));
+        assert_eq!(registry.drain().len(), 8);
+        assert_eq!((registry.places(), registry.len()), (0, 0));
+        assert!(registry.by_id(id).is_none());
     }
 
     #[test]

@@ -84,7 +84,9 @@ impl Gate {
         engine.generation = applied.generation;
         let day = engine.judge.day();
         engine.in_force = InForce::now(file.to_owned(), text.to_owned(), day);
-        engine.judged_anew(&datapath);
+        drop(engine);
+        drop(datapath);
+        self.judge_anew();
         Ok(check)
     }
 

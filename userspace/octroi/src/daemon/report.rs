@@ -13,7 +13,7 @@ use octroi_policy::Diagnostics;
 
 use super::engine::Engine;
 use super::gate::Gate;
-use super::rows;
+use super::rows::Tallies;
 
 /// Open findings that a status lists.
 const FINDINGS_SHOWN: usize = 32;
@@ -81,6 +81,9 @@ fn holds(engine: &Engine) -> Vec<Named> {
         ("expired", counts.expired),
         ("unsound", counts.unsound),
         ("queries_refused", counts.queries_refused),
+        ("unanswered", counts.unanswered),
+        ("late", counts.late),
+        ("slowest_us", counts.slowest_ns / 1_000),
     ]
     .into_iter()
     .map(|(name, value)| Named {
@@ -153,35 +156,36 @@ fn policy_status(engine: &Engine) -> PolicyStatus {
 }
 
 /// The policy in force, whole.
-pub(super) fn policy_view(engine: &Engine) -> PolicyView {
+pub(super) fn policy_view(gate: &Gate) -> PolicyView {
+    let tallies = Tallies::of(gate);
+    let engine = gate.engine();
     let policy = &engine.judge.policy;
-    let (rule_flows, zone_flows) = rows::tallies(engine, &engine.judge);
     PolicyView {
-        status: policy_status(engine),
+        status: policy_status(&engine),
         text: engine.in_force.text.clone(),
         default: policy.default,
         zones: policy
             .zones
             .iter()
-            .zip(zone_flows)
-            .map(|(zone, flows)| ZoneView {
+            .enumerate()
+            .map(|(place, zone)| ZoneView {
                 name: zone.name.clone(),
                 prefixes: zone.prefixes.iter().map(ToString::to_string).collect(),
-                flows,
+                flows: tallies.of_zone(place),
             })
             .collect(),
         rules: policy
             .rules
             .iter()
-            .zip(rule_flows)
-            .map(|(rule, flows)| RuleView {
+            .enumerate()
+            .map(|(place, rule)| RuleView {
                 id: rule.id.clone(),
                 title: rule.title.clone(),
                 verdict: rule.verdict,
                 shadow: rule.shadow,
                 conditions: policy.conditions_text(rule),
                 basis: rule.basis.clone(),
-                flows,
+                flows: tallies.of_rule(place),
             })
             .collect(),
     }

@@ -13,10 +13,12 @@ use octroi_geo_db::profile::{CountryCode, HostingConfidence, Reach};
 use octroi_policy::Opaque;
 
 use super::engine::Engine;
+use super::gate::Gate;
 use super::reason;
 use super::registry::{LiveFlow, address, tcp_closed};
-use crate::judge::Judge;
 
+/// Rows put in order at a time, at least.
+const ROWS_SPARE: usize = 1_024;
 /// Operators named in a jurisdiction's row.
 const OPERATORS_SHOWN: usize = 5;
 
@@ -81,27 +83,36 @@ pub(super) fn stage(flow: &LiveFlow) -> FlowStage {
 }
 
 /// The flows of a filter, in order.
-pub(super) fn flows_page(engine: &Engine, filter: &Filter, sort: Sort, limit: usize) -> FlowsPage {
+pub(super) fn flows_page(gate: &Gate, filter: &Filter, sort: Sort, limit: usize) -> FlowsPage {
     let now = jiff::Timestamp::now();
-    let mut rows: Vec<FlowRow> = engine
-        .registry
-        .iter()
-        .map(|flow| flow_row(engine, flow))
-        .filter(|row| filter.matches(&At { row, now }))
-        .collect();
-    let matching = rows.len() as u64;
-    let outbound_rate = rows.iter().map(|row| row.outbound_rate).sum();
-    let reply_rate = rows.iter().map(|row| row.reply_rate).sum();
-    rows.sort_unstable_by(|a, b| order(a, b, sort));
-    rows.truncate(limit);
-    FlowsPage {
+    let mut page = FlowsPage {
         now,
-        live: engine.registry.len() as u64,
-        matching,
-        outbound_rate,
-        reply_rate,
-        rows,
-    }
+        live: 0,
+        matching: 0,
+        outbound_rate: 0,
+        reply_rate: 0,
+        rows: Vec::new(),
+    };
+    gate.each_flow(|engine, flow| {
+        page.live += 1;
+        let row = flow_row(engine, flow);
+        if !filter.matches(&At { row: &row, now }) {
+            return;
+        }
+        page.matching += 1;
+        page.outbound_rate += row.outbound_rate;
+        page.reply_rate += row.reply_rate;
+        page.rows.push(row);
+        if page.rows.len() >= 2 * limit + ROWS_SPARE {
+            // No more is kept than twice what is shown.
+            page.rows
+                .select_nth_unstable_by(limit, |a, b| order(a, b, sort));
+            page.rows.truncate(limit);
+        }
+    });
+    page.rows.sort_unstable_by(|a, b| order(a, b, sort));
+    page.rows.truncate(limit);
+    page
 }
 
 fn order(a: &FlowRow, b: &FlowRow, sort: Sort) -> Ordering {
@@ -133,7 +144,7 @@ fn destination(row: &FlowRow) -> (Option<&str>, std::net::IpAddr) {
 }
 
 /// Traffic by (hosting, control), most bytes first.
-pub(super) fn jurisdictions_page(engine: &Engine, filter: &Filter) -> JurisdictionsPage {
+pub(super) fn jurisdictions_page(gate: &Gate, filter: &Filter) -> JurisdictionsPage {
     type Pair = (
         Option<CountryCode>,
         HostingConfidence,
@@ -142,8 +153,11 @@ pub(super) fn jurisdictions_page(engine: &Engine, filter: &Filter) -> Jurisdicti
     );
     let now = jiff::Timestamp::now();
     let mut pairs: HashMap<Pair, (JurisdictionRow, HashMap<Arc<str>, u64>)> = HashMap::new();
-    let rows = engine.registry.iter().map(|flow| flow_row(engine, flow));
-    for row in rows.filter(|row| filter.matches(&At { row, now })) {
+    gate.each_flow(|engine, flow| {
+        let row = flow_row(engine, flow);
+        if !filter.matches(&At { row: &row, now }) {
+            return;
+        }
         let pair = (row.hosting, row.confidence, row.control, row.reach);
         let (sum, operators) = pairs
             .entry(pair)
@@ -157,10 +171,10 @@ pub(super) fn jurisdictions_page(engine: &Engine, filter: &Filter) -> Jurisdicti
         let operator = match (&row.operator, row.asn) {
             (Some(operator), _) => Arc::clone(operator),
             (None, Some(asn)) => format!("AS{asn}").into(),
-            (None, None) => continue,
+            (None, None) => return,
         };
         *operators.entry(operator).or_default() += row.bytes();
-    }
+    });
     let mut rows: Vec<JurisdictionRow> = pairs
         .into_values()
         .map(|(mut sum, operators)| {
@@ -195,18 +209,33 @@ fn empty(row: &FlowRow) -> JurisdictionRow {
     }
 }
 
-/// Flows that each rule decided, and flows from each zone, for the policy's view.
-pub(super) fn tallies(engine: &Engine, judge: &Judge) -> (Vec<u64>, Vec<u64>) {
-    let mut rules = vec![0; judge.policy.rules.len()];
-    let mut zones = vec![0; judge.policy.zones.len()];
-    for flow in engine.registry.iter() {
-        if let Some(count) = rules.get_mut(usize::from(flow.state.rule)) {
-            *count += 1;
-        }
-        let zone = usize::from(flow.state.zone).checked_sub(1);
-        if let Some(count) = zone.and_then(|zone| zones.get_mut(zone)) {
-            *count += 1;
-        }
+/// Live flows by what the policy calls them.
+#[derive(Default)]
+pub(super) struct Tallies {
+    rules: HashMap<u16, u64>,
+    zones: HashMap<u8, u64>,
+}
+
+impl Tallies {
+    /// Counts.
+    pub(super) fn of(gate: &Gate) -> Self {
+        let mut tallies = Self::default();
+        gate.each_flow(|_, flow| {
+            *tallies.rules.entry(flow.state.rule).or_default() += 1;
+            *tallies.zones.entry(flow.state.zone).or_default() += 1;
+        });
+        tallies
     }
-    (rules, zones)
+
+    /// Flows that a rule decided, by its place in the policy.
+    pub(super) fn of_rule(&self, place: usize) -> u64 {
+        let number = u16::try_from(place).ok();
+        number.map_or(0, |rule| self.rules.get(&rule).copied().unwrap_or(0))
+    }
+
+    /// Flows from a zone, by its place in the policy: the zone with number one is first.
+    pub(super) fn of_zone(&self, place: usize) -> u64 {
+        let number = u8::try_from(place + 1).ok();
+        number.map_or(0, |zone| self.zones.get(&zone).copied().unwrap_or(0))
+    }
 }

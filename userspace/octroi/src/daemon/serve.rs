@@ -69,7 +69,7 @@ fn answer(gate: &Arc<Gate>, request: Request) -> Result<Response, ApiError> {
         } => {
             let filter = parse_filter(filter.as_deref())?;
             let limit = limit.min(MAX_FLOW_ROWS) as usize;
-            Response::Flows(rows::flows_page(&gate.engine(), &filter, sort, limit))
+            Response::Flows(rows::flows_page(gate, &filter, sort, limit))
         }
         Request::Flow { id } => {
             let engine = gate.engine();
@@ -93,10 +93,10 @@ fn answer(gate: &Arc<Gate>, request: Request) -> Result<Response, ApiError> {
         }
         Request::Jurisdictions { filter } => {
             let filter = parse_filter(filter.as_deref())?;
-            Response::Jurisdictions(rows::jurisdictions_page(&gate.engine(), &filter))
+            Response::Jurisdictions(rows::jurisdictions_page(gate, &filter))
         }
         Request::Explain(request) => Response::Explained(Box::new(explain(gate, &request)?)),
-        Request::PolicyShow => Response::Policy(Box::new(report::policy_view(&gate.engine()))),
+        Request::PolicyShow => Response::Policy(Box::new(report::policy_view(gate))),
         Request::PolicyCheck { text, file } => Response::PolicyChecked(check(gate, &text, &file)),
         Request::PolicyApply { text, file } => {
             Response::PolicyChecked(gate.apply_policy_text(&text, &file))
@@ -277,24 +277,17 @@ fn update(
         alerts: None,
         policy: None,
     };
-    let generation = {
-        let engine = gate.engine();
-        if wants(Topic::Flows) {
-            update.flows = Some(rows::flows_page(
-                &engine,
-                &filters.flows,
-                request.sort,
-                limit as usize,
-            ));
-        }
-        if wants(Topic::Jurisdictions) {
-            update.jurisdictions = Some(rows::jurisdictions_page(&engine, &filters.flows));
-        }
-        if wants(Topic::Policy) && last_policy != Some(engine.generation) {
-            update.policy = Some(Box::new(report::policy_view(&engine)));
-        }
-        engine.generation
-    };
+    if wants(Topic::Flows) {
+        let limit = limit as usize;
+        update.flows = Some(rows::flows_page(gate, &filters.flows, request.sort, limit));
+    }
+    if wants(Topic::Jurisdictions) {
+        update.jurisdictions = Some(rows::jurisdictions_page(gate, &filters.flows));
+    }
+    let generation = gate.engine().generation;
+    if wants(Topic::Policy) && last_policy != Some(generation) {
+        update.policy = Some(Box::new(report::policy_view(gate)));
+    }
     let mut newest = last_alert;
     if wants(Topic::Alerts) {
         let page = alerts_page(gate, &filters.alerts, limit.min(MAX_ALERT_ROWS), last_alert);

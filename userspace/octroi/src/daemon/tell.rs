@@ -21,9 +21,9 @@ use super::alert_log::AlertLog;
 use super::clock::Clock;
 use super::guarded::Guarded;
 use super::reason::{Reasons, conversation, end_reason};
-use super::registry::{End, LiveFlow, Registry};
+use super::registry::{End, LiveFlow};
 use super::rows;
-use super::watch::Watch;
+use super::watch::{Media, Watch};
 use crate::config::EventsConfig;
 use crate::judge::Judge;
 
@@ -121,8 +121,8 @@ impl Teller {
     }
 
     /// Tells the calls that are over.
-    pub(super) fn calls(&mut self, judge: &Judge, clock: &Clock, registry: &Registry) {
-        for call in self.watch.over(judge, clock, registry) {
+    pub(super) fn calls(&mut self, judge: &Judge, clock: &Clock, media: &Media) {
+        for call in self.watch.over(judge, clock, media) {
             self.send(Event::Call(call));
         }
     }

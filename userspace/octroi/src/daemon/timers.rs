@@ -8,10 +8,8 @@ use octroi_events::{Notice, NoticeKind, Stats};
 use tokio::time::MissedTickBehavior;
 use tracing::{error, info, warn};
 
-use super::clock::Clock;
 use super::gate::Gate;
 use super::{guarded, interfaces as own, report};
-use crate::judge;
 
 /// Least time between two sweeps.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(1);
@@ -31,27 +29,16 @@ pub(super) async fn sweep(gate: Arc<Gate>) {
         }
         let swept = Arc::clone(&gate);
         let began = Instant::now();
-        if let Err(error) = tokio::task::spawn_blocking(move || sweep_once(&swept)).await {
+        if let Err(error) = tokio::task::spawn_blocking(move || swept.sweep()).await {
             error!("a sweep of the flow table ended badly: {error}");
         }
         pause = SWEEP_INTERVAL.max(began.elapsed() * SWEEP_SHARE);
     }
     // The last accounts are exact.
     let swept = Arc::clone(&gate);
-    if let Err(error) = tokio::task::spawn_blocking(move || sweep_once(&swept)).await {
+    if let Err(error) = tokio::task::spawn_blocking(move || swept.sweep()).await {
         error!("the last sweep of the flow table ended badly: {error}");
     }
-}
-
-fn sweep_once(gate: &Gate) {
-    gate.turn_the_page(judge::day_of_law());
-    let began_ns = Clock::now().monotonic_ns();
-    let datapath = gate.datapath();
-    let mut flows = Vec::new();
-    datapath.flows(&mut |key, state| flows.push((key, state)));
-    let mut engine = gate.engine();
-    engine.sweep(&datapath, began_ns, flows);
-    engine.teller.unfold();
 }
 
 /// Writes statistics into the event stream.

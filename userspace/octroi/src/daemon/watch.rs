@@ -14,7 +14,7 @@ use octroi_inspect::name::{NameEvent, NameSource};
 use octroi_policy::{Policy, service_behind};
 
 use super::clock::Clock;
-use super::registry::{LiveFlow, Registry, address};
+use super::registry::{LiveFlow, address};
 use crate::judge::Judge;
 
 /// Names remembered as ordinary, so that each is compared with the tracking links once.
@@ -22,6 +22,24 @@ const ORDINARY: usize = 65_536;
 /// Packets from which a live flow may be the rest of a call: twenty seconds at thirty a second.
 const MANY_PACKETS: u64 = 600;
 const UDP: u8 = 17;
+
+/// Who has live flows with media, by what their addresses belong to.
+#[derive(Default)]
+pub(super) struct Media(HashSet<(IpAddr, Option<Arc<str>>)>);
+
+impl Media {
+    /// Notes which of some live flows may be media of a call.
+    pub(super) fn note<'a>(&mut self, judge: &Judge, flows: impl Iterator<Item = &'a LiveFlow>) {
+        let many = |flow: &&LiveFlow| {
+            let state = &flow.state;
+            flow.key.protocol == UDP && state.outbound_packets + state.reply_packets >= MANY_PACKETS
+        };
+        self.0.extend(flows.filter(many).map(|flow| {
+            let service = service_of(judge, flow).map(|service| service.id);
+            (address(flow.key.inside, flow.key.family), service)
+        }));
+    }
+}
 
 /// Watches.
 #[derive(Default)]
@@ -122,29 +140,13 @@ impl Watch {
     }
 
     /// The calls that are over: no flow of theirs lives.
-    pub(super) fn over(
-        &mut self,
-        judge: &Judge,
-        clock: &Clock,
-        registry: &Registry,
-    ) -> Vec<CallRecord> {
+    pub(super) fn over(&mut self, judge: &Judge, clock: &Clock, live: &Media) -> Vec<CallRecord> {
         if self.calls.is_empty() {
             return Vec::new();
         }
-        let many = |flow: &&LiveFlow| {
-            let state = &flow.state;
-            flow.key.protocol == UDP && state.outbound_packets + state.reply_packets >= MANY_PACKETS
-        };
-        let live: HashSet<(IpAddr, Option<Arc<str>>)> = registry
-            .iter()
-            .filter(many)
-            .map(|flow| {
-                let service = service_of(judge, flow).map(|service| service.id);
-                (address(flow.key.inside, flow.key.family), service)
-            })
-            .collect();
         let calls = self.calls.over(clock.monotonic_ns(), |client, service| {
-            live.contains(&(client, None)) || live.contains(&(client, Some(Arc::clone(service))))
+            let of = |service| live.0.contains(&(client, service));
+            of(None) || of(Some(Arc::clone(service)))
         });
         self.told(calls, judge, clock)
     }
