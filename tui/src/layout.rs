@@ -41,8 +41,8 @@ const fn pane_height(screen: Screen, height: u16) -> u16 {
         Screen::Flows => 7,
         Screen::Jurisdictions if height < 30 => 9,
         Screen::Jurisdictions => 14,
-        Screen::Alerts if height < 30 => 7,
-        Screen::Alerts => 11,
+        Screen::Alerts | Screen::Calls | Screen::Findings if height < 30 => 7,
+        Screen::Alerts | Screen::Calls | Screen::Findings => 11,
         Screen::Status => 0,
     }
 }

@@ -4,7 +4,7 @@ use crate::model::list::Sort;
 use crate::model::reason::Reason;
 use crate::model::row::{FlowRow, JurisdictionRow, RowId};
 use crate::model::status::{PolicyRules, Status};
-use crate::model::{AlertsPart, Connection, FlowsPart, Screen};
+use crate::model::{AlertsPart, CallsPart, Connection, FindingsPart, FlowsPart, Screen};
 
 /// A key, free of the terminal library's types.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,10 @@ pub struct Update {
     pub jurisdictions: Option<Vec<JurisdictionRow>>,
     /// Alerts.
     pub alerts: Option<AlertsPart>,
+    /// Calls.
+    pub calls: Option<CallsPart>,
+    /// Findings.
+    pub findings: Option<FindingsPart>,
     /// The gateway.
     pub status: Option<Box<Status>>,
     /// The policy, when it changed.
@@ -98,6 +102,8 @@ pub enum Message {
     Connection(Connection),
     /// The answer to [`Effect::Explain`].
     Reason(RowId, Result<Box<Reason>, String>),
+    /// The answer to [`Effect::Acknowledge`]: one sentence either way.
+    Acknowledged(String),
     /// The daemon refused the filter: message and column.
     FilterRefused(String, usize),
 }
@@ -120,6 +126,8 @@ pub enum Effect {
     Watch(Wanted),
     /// Ask the daemon for the reason of a flow.
     Explain(Box<FlowRow>),
+    /// Tell the daemon that somebody looks into the finding of this id.
+    Acknowledge(RowId),
     /// Put text on the clipboard.
     Copy(String),
     /// Draw every cell again.

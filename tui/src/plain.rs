@@ -5,8 +5,9 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 
 use crate::message::Update;
-use crate::model::row::{AlertRow, FlowRow, Judgement, Jurisdiction, RowId, endpoint};
+use crate::model::row::{AlertRow, FlowRow, Judgement, Jurisdiction, RowId, Verdict, endpoint};
 use crate::model::status::Status;
+use crate::model::watched::{CallRow, FindingRow};
 
 /// What was told already.
 #[derive(Debug, Default)]
@@ -14,6 +15,10 @@ pub struct Teller {
     flows: HashSet<RowId>,
     /// Alerts told, with how many were folded into each.
     alerts: HashSet<(RowId, u64)>,
+    /// Calls told, and whether they ran then.
+    calls: HashSet<(RowId, bool)>,
+    /// Findings told, and how they stood then.
+    findings: HashSet<(RowId, String)>,
     status: Option<String>,
     lost: u64,
 }
@@ -45,6 +50,22 @@ impl Teller {
                     lines.push(alert(row));
                 }
             }
+        }
+        if let Some(part) = &update.findings {
+            let mut rows: Vec<&FindingRow> = part.rows.iter().collect();
+            rows.sort_by_key(|row| (row.first_ms, row.id.clone()));
+            let key = |row: &FindingRow| (row.id.clone(), row.state.clone());
+            let new = rows.iter().filter(|row| !self.findings.contains(&key(row)));
+            lines.extend(new.map(|row| finding(row)));
+            self.findings = rows.into_iter().map(key).collect();
+        }
+        if let Some(part) = &update.calls {
+            let mut rows: Vec<&CallRow> = part.rows.iter().collect();
+            rows.sort_by_key(|row| (row.start_ms, row.id.clone()));
+            let key = |row: &CallRow| (row.id.clone(), row.running);
+            let new = rows.iter().filter(|row| !self.calls.contains(&key(row)));
+            lines.extend(new.map(|row| call(row)));
+            self.calls = rows.into_iter().map(key).collect();
         }
         if let Some(part) = &update.flows {
             let mut rows: Vec<&FlowRow> = part.rows.iter().collect();
@@ -159,5 +180,44 @@ fn flow(row: &FlowRow) -> String {
         zone(&row.zone),
         destination(row.name.as_deref(), to),
         placed(&row.jurisdiction),
+    )
+}
+
+fn finding(row: &FindingRow) -> String {
+    format!(
+        "{} finding {} {}: {}; from {} {}, {} times, seen by {}; {}",
+        time(row.last_ms),
+        row.severity.word().to_ascii_lowercase(),
+        row.state,
+        row.message,
+        row.source,
+        zone(&row.zone),
+        row.count,
+        row.seen_by.join(", "),
+        row.evidence.join(", "),
+    )
+}
+
+fn call(row: &CallRow) -> String {
+    let judgement = &row.judgement;
+    let recorded = if judgement.enforced || judgement.verdict < Verdict::Reject {
+        ""
+    } else {
+        " (recorded only)"
+    };
+    format!(
+        "{} call {} with {}: {}{recorded}; from {} {} for {} s, {} bytes up, {} bytes down; control {}; certainty {} ({})",
+        time(row.start_ms),
+        row.state(),
+        row.service,
+        judgement.verdict.word().to_ascii_lowercase(),
+        row.source,
+        zone(&row.zone),
+        row.seconds,
+        row.bytes_out,
+        row.bytes_in,
+        row.jurisdiction.control_text(),
+        row.certainty,
+        row.evidence.join(", "),
     )
 }

@@ -3,6 +3,7 @@
 mod filter;
 mod reason;
 mod status;
+mod watched;
 
 use std::sync::Arc;
 
@@ -36,10 +37,14 @@ pub(crate) fn watch_request(wanted: &Wanted) -> api::WatchRequest {
             api::Topic::Flows,
             api::Topic::Jurisdictions,
             api::Topic::Alerts,
+            api::Topic::Calls,
+            api::Topic::Findings,
             api::Topic::Policy,
         ],
         filter: filter.clone(),
-        alert_filter: filter,
+        alert_filter: filter.clone(),
+        call_filter: filter.clone(),
+        finding_filter: filter,
         sort: sort(wanted.sort),
         limit: FLOWS_WANTED,
         interval_ms: INTERVAL_MS,
@@ -85,6 +90,8 @@ pub fn update(update: api::Update) -> Update {
             all: update.sequence <= 1,
             rows: page.rows.into_iter().map(alert).collect(),
         }),
+        calls: update.calls.map(watched::calls),
+        findings: update.findings.map(watched::findings),
         status: update
             .status
             .map(|report| Box::new(status::status(*report))),
@@ -104,8 +111,8 @@ fn row_id(id: u64) -> RowId {
     RowId::from(id.to_string())
 }
 
-/// The number of a flow, from its row.
-pub(crate) fn flow_number(id: &RowId) -> Option<u64> {
+/// The number of a flow or a finding, from its row.
+pub(crate) fn row_number(id: &RowId) -> Option<u64> {
     id.parse().ok()
 }
 
@@ -133,6 +140,14 @@ fn reach(reach: events::Reach) -> Reach {
         events::Reach::Unknown => Reach::Unknown,
         events::Reach::Presence => Reach::Presence,
         events::Reach::Controlled => Reach::Controlled,
+    }
+}
+
+fn severity(severity: events::Severity) -> Severity {
+    match severity {
+        events::Severity::Low => Severity::Low,
+        events::Severity::Medium => Severity::Medium,
+        events::Severity::High => Severity::High,
     }
 }
 
@@ -210,11 +225,7 @@ fn alert(row: api::AlertRow) -> AlertRow {
         first_ms: milliseconds(row.time),
         time_ms: milliseconds(row.last),
         count: row.count,
-        severity: match row.severity {
-            events::Severity::Low => Severity::Low,
-            events::Severity::Medium => Severity::Medium,
-            events::Severity::High => Severity::High,
-        },
+        severity: severity(row.severity),
         message: row.signature,
         zone: text(row.residency.zone.clone()).unwrap_or_default(),
         source: row.source,

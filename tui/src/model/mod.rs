@@ -5,6 +5,7 @@ pub mod list;
 pub mod reason;
 pub mod row;
 pub mod status;
+pub mod watched;
 
 use tui_input::Input;
 
@@ -14,8 +15,9 @@ use list::{List, Sort};
 use reason::Reason;
 use row::{AlertRow, FlowRow, JurisdictionRow, RowId};
 use status::{PolicyRules, Status};
+use watched::{CallRow, FindingRow};
 
-/// The four screens.
+/// The six screens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Screen {
     /// Live flows.
@@ -25,13 +27,24 @@ pub enum Screen {
     Jurisdictions,
     /// Alerts.
     Alerts,
+    /// Calls of people.
+    Calls,
+    /// What somebody should look into.
+    Findings,
     /// The gateway and its policy.
     Status,
 }
 
 impl Screen {
-    /// Every screen, in the order of the keys 1 to 4.
-    pub const ALL: [Self; 4] = [Self::Flows, Self::Jurisdictions, Self::Alerts, Self::Status];
+    /// Every screen, in the order of the keys 1 to 6.
+    pub const ALL: [Self; 6] = [
+        Self::Flows,
+        Self::Jurisdictions,
+        Self::Alerts,
+        Self::Calls,
+        Self::Findings,
+        Self::Status,
+    ];
 
     /// Position among [`Screen::ALL`].
     #[must_use]
@@ -40,7 +53,9 @@ impl Screen {
             Self::Flows => 0,
             Self::Jurisdictions => 1,
             Self::Alerts => 2,
-            Self::Status => 3,
+            Self::Calls => 3,
+            Self::Findings => 4,
+            Self::Status => 5,
         }
     }
 }
@@ -87,6 +102,36 @@ pub struct Frozen {
     pub jurisdictions: Option<Vec<JurisdictionRow>>,
     /// Held-back alerts, the youngest [`ALERTS_KEPT`].
     pub alerts: AlertsPart,
+    /// The last held-back calls.
+    pub calls: Option<CallsPart>,
+    /// The last held-back findings.
+    pub findings: Option<FindingsPart>,
+}
+
+/// The calls of one update: all that match, or the first of them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct CallsPart {
+    /// The rows.
+    pub rows: Vec<CallRow>,
+    /// Calls told since the daemon started.
+    pub told: u64,
+    /// Calls that pass the filter.
+    pub matched: u64,
+    /// Parts of calls that the daemon could not remember.
+    pub dropped: u64,
+}
+
+/// The findings of one update: all that match, or the first of them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct FindingsPart {
+    /// The rows.
+    pub rows: Vec<FindingRow>,
+    /// Findings that are not closed.
+    pub open: u64,
+    /// Names that hit since the daemon started.
+    pub hits: u64,
+    /// Findings that pass the filter.
+    pub matched: u64,
 }
 
 /// The alerts of one update.
@@ -114,8 +159,8 @@ pub struct FlowsPart {
 pub struct Detail {
     /// What it speaks of.
     pub subject: Subject,
-    /// The reason, once it is there.
-    pub reason: Loading<Reason>,
+    /// The reason, once it is there; `None` when the subject says all there is.
+    pub reason: Option<Loading<Reason>>,
     /// First line shown.
     pub scroll: usize,
 }
@@ -127,6 +172,10 @@ pub enum Subject {
     Flow(Box<FlowRow>),
     /// An alert.
     Alert(Box<AlertRow>),
+    /// A call; its values follow the list as long as it is listed.
+    Call(Box<CallRow>),
+    /// A finding; its values follow the list as long as it is listed.
+    Finding(Box<FindingRow>),
 }
 
 impl Subject {
@@ -136,6 +185,8 @@ impl Subject {
         match self {
             Self::Flow(flow) => &flow.id,
             Self::Alert(alert) => &alert.id,
+            Self::Call(call) => &call.id,
+            Self::Finding(finding) => &finding.id,
         }
     }
 }
@@ -184,6 +235,22 @@ pub struct Model {
     pub alerts: List<AlertRow>,
     /// Alerts seen since the alerts screen was last open.
     pub alerts_new: u64,
+    /// Calls.
+    pub calls: List<CallRow>,
+    /// Calls told since the daemon started.
+    pub calls_told: u64,
+    /// Calls that pass the filter.
+    pub calls_matched: u64,
+    /// Parts of calls that the daemon could not remember.
+    pub calls_dropped: u64,
+    /// Findings.
+    pub findings: List<FindingRow>,
+    /// Findings that are not closed.
+    pub findings_open: u64,
+    /// Findings that pass the filter.
+    pub findings_matched: u64,
+    /// Findings seen since the findings screen was last open.
+    pub findings_new: u64,
     /// The gateway.
     pub status: Status,
     /// Its policy.
@@ -241,6 +308,20 @@ impl Model {
                 descending: true,
             }),
             alerts_new: 0,
+            calls: List::new(Sort {
+                column: 0,
+                descending: true,
+            }),
+            calls_told: 0,
+            calls_matched: 0,
+            calls_dropped: 0,
+            findings: List::new(Sort {
+                column: 0,
+                descending: true,
+            }),
+            findings_open: 0,
+            findings_matched: 0,
+            findings_new: 0,
             status: Status::default(),
             policy: PolicyRules::default(),
             status_scroll: 0,
@@ -262,6 +343,8 @@ impl Model {
             self.flows.hold_until_ms(),
             self.jurisdictions.hold_until_ms(),
             self.alerts.hold_until_ms(),
+            self.calls.hold_until_ms(),
+            self.findings.hold_until_ms(),
             self.notice.as_ref().map(|(_, until)| *until),
         ]
         .into_iter()
@@ -299,6 +382,8 @@ impl Model {
             Screen::Flows => self.flows.held(),
             Screen::Jurisdictions => self.jurisdictions.held(),
             Screen::Alerts => self.alerts.held(),
+            Screen::Calls => self.calls.held(),
+            Screen::Findings => self.findings.held(),
             Screen::Status => false,
         }
     }

@@ -147,6 +147,9 @@ async fn dashboard(
                     Effect::Explain(flow) => {
                         tokio::spawn(explain::ask(client.clone(), *flow, asked.clone()));
                     }
+                    Effect::Acknowledge(id) => {
+                        tokio::spawn(explain::acknowledge(client.clone(), id, asked.clone()));
+                    }
                     Effect::Copy(text) => screen.copy(&text)?,
                     Effect::Redraw => screen.redraw(&mut model)?,
                     Effect::Suspend => {

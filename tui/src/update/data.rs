@@ -1,7 +1,9 @@
 //! What the daemon tells, taken into the model or held back while it is frozen.
 
 use crate::message::Update;
-use crate::model::{ALERTS_KEPT, AlertsPart, Connection, FlowsPart, Model, Screen, Subject};
+use crate::model::{
+    ALERTS_KEPT, AlertsPart, CallsPart, Connection, FindingsPart, FlowsPart, Model, Screen, Subject,
+};
 
 /// Takes one update.
 pub(super) fn take(model: &mut Model, update: Update) {
@@ -38,6 +40,12 @@ pub(super) fn take(model: &mut Model, update: Update) {
         if let Some(part) = update.alerts {
             hold_back(&mut frozen.alerts, part);
         }
+        if update.calls.is_some() {
+            frozen.calls = update.calls;
+        }
+        if update.findings.is_some() {
+            frozen.findings = update.findings;
+        }
         changed = true;
     } else {
         if let Some(part) = update.flows {
@@ -48,6 +56,12 @@ pub(super) fn take(model: &mut Model, update: Update) {
         }
         if let Some(part) = update.alerts {
             changed |= alerts(model, part);
+        }
+        if let Some(part) = update.calls {
+            changed |= calls(model, part);
+        }
+        if let Some(part) = update.findings {
+            changed |= findings(model, part);
         }
     }
     model.dirty |= changed;
@@ -65,6 +79,12 @@ pub(super) fn thaw(model: &mut Model) {
         model.jurisdictions.replace(rows);
     }
     alerts(model, frozen.alerts);
+    if let Some(part) = frozen.calls {
+        calls(model, part);
+    }
+    if let Some(part) = frozen.findings {
+        findings(model, part);
+    }
     model.dirty = true;
 }
 
@@ -76,6 +96,40 @@ fn flows(model: &mut Model, part: FlowsPart) -> bool {
     if let Some(detail) = &mut model.detail
         && let Subject::Flow(shown) = &mut detail.subject
         && let Some(row) = model.flows.get(&shown.id)
+    {
+        **shown = row.clone();
+    }
+    changed
+}
+
+fn calls(model: &mut Model, part: CallsPart) -> bool {
+    let mut changed = model.calls.replace(part.rows);
+    let counts = (part.told, part.matched, part.dropped);
+    changed |= (model.calls_told, model.calls_matched, model.calls_dropped) != counts;
+    (model.calls_told, model.calls_matched, model.calls_dropped) = counts;
+    if let Some(detail) = &mut model.detail
+        && let Subject::Call(shown) = &mut detail.subject
+        && let Some(row) = model.calls.get(&shown.id)
+    {
+        **shown = row.clone();
+    }
+    changed
+}
+
+fn findings(model: &mut Model, part: FindingsPart) -> bool {
+    let unknown = |id| model.findings.get(id).is_none();
+    let new = { part.rows.iter() }.filter(|row| row.state == "open" && unknown(&row.id));
+    let new = u64::try_from(new.count()).unwrap_or(u64::MAX);
+    if model.screen != Screen::Findings {
+        model.findings_new = model.findings_new.saturating_add(new);
+    }
+    let mut changed = model.findings.replace(part.rows);
+    let counts = (part.open, part.matched);
+    changed |= (model.findings_open, model.findings_matched) != counts;
+    (model.findings_open, model.findings_matched) = counts;
+    if let Some(detail) = &mut model.detail
+        && let Subject::Finding(shown) = &mut detail.subject
+        && let Some(row) = model.findings.get(&shown.id)
     {
         **shown = row.clone();
     }

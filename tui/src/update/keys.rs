@@ -38,7 +38,7 @@ pub(super) fn press(model: &mut Model, key: Key) -> Vec<Effect> {
             model.help = !model.help;
             model.help_scroll = 0;
         }
-        Key::Char(digit @ '1'..='4') => {
+        Key::Char(digit @ '1'..='6') => {
             let index = digit as usize - '1' as usize;
             go(model, Screen::ALL[index]);
         }
@@ -49,6 +49,7 @@ pub(super) fn press(model: &mut Model, key: Key) -> Vec<Effect> {
         Key::Char('f') => freeze(model),
         Key::Char('c') => return copy(model),
         _ if model.help => {}
+        Key::Char('a') => return acknowledge(model),
         Key::Char('n') if model.detail.is_some() => return neighbour_detail(model, 1),
         Key::Char('N') if model.detail.is_some() => return neighbour_detail(model, -1),
         _ if model.detail.is_some() => {}
@@ -101,6 +102,8 @@ pub(super) fn travel(model: &mut Model, rows: isize) {
             Screen::Flows => travel_list(&mut model.flows, rows, now_ms),
             Screen::Jurisdictions => travel_list(&mut model.jurisdictions, rows, now_ms),
             Screen::Alerts => travel_list(&mut model.alerts, rows, now_ms),
+            Screen::Calls => travel_list(&mut model.calls, rows, now_ms),
+            Screen::Findings => travel_list(&mut model.findings, rows, now_ms),
             Screen::Status => {
                 model.status_scroll = model.status_scroll.saturating_add_signed(rows);
             }
@@ -135,6 +138,8 @@ fn on_list(model: &mut Model, key: ListKey) {
         Screen::Flows => apply(&mut model.flows, key),
         Screen::Jurisdictions => apply(&mut model.jurisdictions, key),
         Screen::Alerts => apply(&mut model.alerts, key),
+        Screen::Calls => apply(&mut model.calls, key),
+        Screen::Findings => apply(&mut model.findings, key),
         Screen::Status => {}
     }
 }
@@ -162,6 +167,27 @@ fn freeze(model: &mut Model) {
     }
 }
 
+/// Says that the finding under the cursor, or the one shown, is looked into.
+fn acknowledge(model: &mut Model) -> Vec<Effect> {
+    let finding = match &model.detail {
+        Some(detail) => match &detail.subject {
+            Subject::Finding(finding) => Some(&**finding),
+            _ => None,
+        },
+        None if model.screen == Screen::Findings => model.findings.selected(),
+        None => None,
+    };
+    let Some(finding) = finding else {
+        return Vec::new();
+    };
+    if finding.state == "open" {
+        return vec![Effect::Acknowledge(finding.id.clone())];
+    }
+    let told = format!("this finding is {} already", finding.state);
+    notice(model, told);
+    Vec::new()
+}
+
 /// Enter: the detail of a row, or the flows of a jurisdiction.
 fn open(model: &mut Model) -> Vec<Effect> {
     let subject = match model.screen {
@@ -177,6 +203,18 @@ fn open(model: &mut Model) -> Vec<Effect> {
             .cloned()
             .map(Box::new)
             .map(Subject::Alert),
+        Screen::Calls => model
+            .calls
+            .selected()
+            .cloned()
+            .map(Box::new)
+            .map(Subject::Call),
+        Screen::Findings => model
+            .findings
+            .selected()
+            .cloned()
+            .map(Box::new)
+            .map(Subject::Finding),
         Screen::Jurisdictions => {
             let Some(row) = model.jurisdictions.selected() else {
                 return Vec::new();
@@ -192,12 +230,13 @@ fn open(model: &mut Model) -> Vec<Effect> {
 
 fn show(model: &mut Model, subject: Subject) -> Vec<Effect> {
     let (reason, effects) = match &subject {
-        Subject::Flow(flow) => (Loading::Asked, vec![Effect::Explain(flow.clone())]),
+        Subject::Flow(flow) => (Some(Loading::Asked), vec![Effect::Explain(flow.clone())]),
         // An alert brings its reason along.
         Subject::Alert(alert) => {
             let reason = Box::new(Reason::clone(&alert.reason));
-            (Loading::Ready(reason), Vec::new())
+            (Some(Loading::Ready(reason)), Vec::new())
         }
+        Subject::Call(_) | Subject::Finding(_) => (None, Vec::new()),
     };
     model.detail = Some(Detail {
         subject,
@@ -223,6 +262,8 @@ fn neighbour_detail(model: &mut Model, rows: isize) -> Vec<Effect> {
     match model.screen {
         Screen::Flows => model.flows.move_by(rows, now_ms),
         Screen::Alerts => model.alerts.move_by(rows, now_ms),
+        Screen::Calls => model.calls.move_by(rows, now_ms),
+        Screen::Findings => model.findings.move_by(rows, now_ms),
         Screen::Jurisdictions | Screen::Status => return Vec::new(),
     }
     open(model)
@@ -298,6 +339,8 @@ fn apply_filter(model: &mut Model, text: &str) -> Vec<Effect> {
     text.clone_into(&mut model.filter.applied);
     model.flows.follow_first();
     model.alerts.follow_first();
+    model.calls.follow_first();
+    model.findings.follow_first();
     model.dirty = true;
     vec![Effect::Watch(model.wanted())]
 }
@@ -308,7 +351,7 @@ fn copy(model: &mut Model) -> Vec<Effect> {
         Some(detail) => {
             let subject = subject_json(&detail.subject);
             match (&detail.reason, subject) {
-                (Loading::Ready(reason), Ok(Value::Object(mut object))) => {
+                (Some(Loading::Ready(reason)), Ok(Value::Object(mut object))) => {
                     serde_json::to_value(reason).map(|reason| {
                         object.insert("reason".to_owned(), reason);
                         Value::Object(object)
@@ -321,6 +364,8 @@ fn copy(model: &mut Model) -> Vec<Effect> {
             Screen::Flows => serde_json::to_value(model.flows.selected()),
             Screen::Jurisdictions => serde_json::to_value(model.jurisdictions.selected()),
             Screen::Alerts => serde_json::to_value(model.alerts.selected()),
+            Screen::Calls => serde_json::to_value(model.calls.selected()),
+            Screen::Findings => serde_json::to_value(model.findings.selected()),
             Screen::Status => serde_json::to_value(&model.status),
         },
     };
@@ -349,5 +394,7 @@ fn subject_json(subject: &Subject) -> serde_json::Result<Value> {
     match subject {
         Subject::Flow(flow) => serde_json::to_value(flow),
         Subject::Alert(alert) => serde_json::to_value(alert),
+        Subject::Call(call) => serde_json::to_value(call),
+        Subject::Finding(finding) => serde_json::to_value(finding),
     }
 }

@@ -40,12 +40,16 @@ pub fn update(model: &mut Model, message: Message) -> Vec<Effect> {
             if let Some(detail) = &mut model.detail
                 && detail.subject.id() == &id
             {
-                detail.reason = match answer {
+                detail.reason = Some(match answer {
                     Ok(reason) => Loading::Ready(reason),
                     Err(why) => Loading::Failed(why),
-                };
+                });
                 model.dirty = true;
             }
+            Vec::new()
+        }
+        Message::Acknowledged(told) => {
+            notice(model, told);
             Vec::new()
         }
         Message::FilterRefused(why, column) => {
@@ -79,6 +83,8 @@ fn clock(model: &mut Model, now_ms: u64) {
     let mut changed = model.flows.expire_hold(now_ms);
     changed |= model.jurisdictions.expire_hold(now_ms);
     changed |= model.alerts.expire_hold(now_ms);
+    changed |= model.calls.expire_hold(now_ms);
+    changed |= model.findings.expire_hold(now_ms);
     if matches!(&model.notice, Some((_, until)) if *until <= now_ms) {
         model.notice = None;
         changed = true;
@@ -102,6 +108,8 @@ fn click(model: &mut Model, target: Target) -> Vec<Effect> {
                 Screen::Flows => choose(&mut model.flows, &id, now_ms),
                 Screen::Jurisdictions => choose(&mut model.jurisdictions, &id, now_ms),
                 Screen::Alerts => choose(&mut model.alerts, &id, now_ms),
+                Screen::Calls => choose(&mut model.calls, &id, now_ms),
+                Screen::Findings => choose(&mut model.findings, &id, now_ms),
                 Screen::Status => false,
             };
             if again {
@@ -118,6 +126,8 @@ fn click(model: &mut Model, target: Target) -> Vec<Effect> {
                 }
                 Screen::Jurisdictions => model.jurisdictions.sort_by(column),
                 Screen::Alerts => model.alerts.sort_by(column),
+                Screen::Calls => model.calls.sort_by(column),
+                Screen::Findings => model.findings.sort_by(column),
                 Screen::Status => {}
             }
             Vec::new()
@@ -138,8 +148,10 @@ fn go(model: &mut Model, screen: Screen) {
     model.screen = screen;
     model.detail = None;
     model.help = false;
-    if screen == Screen::Alerts {
-        model.alerts_new = 0;
+    match screen {
+        Screen::Alerts => model.alerts_new = 0,
+        Screen::Findings => model.findings_new = 0,
+        _ => {}
     }
     model.dirty = true;
 }
@@ -153,14 +165,13 @@ fn notice(model: &mut Model, text: impl Into<String>) {
 /// Scrolls lists and sheets so that what is under the cursor is on screen.
 fn fit(model: &mut Model) {
     let height = |screen, model: &Model| usize::from(layout::areas(model.size, screen).rows.height);
-    let (flows, jurisdictions, alerts) = (
-        height(Screen::Flows, model),
-        height(Screen::Jurisdictions, model),
-        height(Screen::Alerts, model),
-    );
-    model.flows.fit(flows);
-    model.jurisdictions.fit(jurisdictions);
-    model.alerts.fit(alerts);
+    let heights = Screen::ALL.map(|screen| height(screen, model));
+    let of = |screen: Screen| heights[screen.index()];
+    model.flows.fit(of(Screen::Flows));
+    model.jurisdictions.fit(of(Screen::Jurisdictions));
+    model.alerts.fit(of(Screen::Alerts));
+    model.calls.fit(of(Screen::Calls));
+    model.findings.fit(of(Screen::Findings));
     let page = usize::from(layout::areas(model.size, model.screen).sheet.height);
     if model.help {
         let last = view::help_height(model).saturating_sub(page);

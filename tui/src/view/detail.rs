@@ -6,9 +6,9 @@ use super::flows::{control, deed, host};
 use super::sheet::{Fact, Section, Sheet};
 use super::text::{bytes, number, rate, span, time_of_day};
 use super::theme::Look;
-use super::{inside, verdict_text};
+use super::{calls, findings, inside, verdict_text};
 use crate::model::reason::Reason;
-use crate::model::row::{FlowRow, Jurisdiction, endpoint};
+use crate::model::row::{AlertRow, FlowRow, Jurisdiction, endpoint};
 use crate::model::{Detail, Loading, Model, Subject};
 
 /// Where the user is: the line above a detail.
@@ -23,29 +23,49 @@ pub(crate) fn trail(model: &Model) -> String {
             ("Flows", flow.destination_text(), live)
         }
         Subject::Alert(alert) => ("Alerts", alert.destination_text(), ""),
+        Subject::Call(call) => ("Calls", call.service.clone(), call.state()),
+        Subject::Finding(finding) => ("Findings", finding.name_text(), &*finding.state),
     };
     format!("{list} ▸ {destination}  {live}")
 }
 
+/// What was judged, and has a reason.
+#[derive(Clone, Copy)]
+enum Judged<'a> {
+    Flow(&'a FlowRow),
+    Alert(&'a AlertRow),
+}
+
 /// The detail as a sheet.
 pub(crate) fn sheet(model: &Model, detail: &Detail, look: Look) -> Sheet {
+    let judged = match &detail.subject {
+        Subject::Flow(flow) => Judged::Flow(flow),
+        Subject::Alert(alert) => Judged::Alert(alert),
+        Subject::Call(call) => return calls::sheet(model, call, look),
+        Subject::Finding(finding) => return findings::sheet(model, finding, look),
+    };
+    let reason = detail.reason.as_ref().unwrap_or(&Loading::Asked);
+    judged_sheet(model, judged, reason, look)
+}
+
+fn judged_sheet(model: &Model, judged: Judged<'_>, reason: &Loading<Reason>, look: Look) -> Sheet {
     let mut sheet = Sheet::default();
-    let judgement = match (&detail.reason, &detail.subject) {
+    let judgement = match (reason, judged) {
         (Loading::Ready(reason), _) => &reason.judgement,
-        (_, Subject::Flow(flow)) => &flow.judgement,
-        (_, Subject::Alert(alert)) => alert.judgement(),
+        (_, Judged::Flow(flow)) => &flow.judgement,
+        (_, Judged::Alert(alert)) => alert.judgement(),
     };
     let (verdict, style) = verdict_text(judgement, look);
     let mut facts = vec![
         Fact::styled("verdict", verdict, style).and(format!("  {}", deed(judgement)), Style::new()),
-        Fact::new("rule", rule_line(detail)),
+        Fact::new("rule", rule_line(reason, judged)),
     ];
     if let Some(shadow) = &judgement.shadow {
         facts.push(Fact::styled("shadow", shadow.clone(), look.doubt()));
     }
-    facts.extend(who(model, detail));
+    facts.extend(who(model, judged));
     sheet.left.push(Section::new("Verdict", 10, facts));
-    match &detail.reason {
+    match reason {
         Loading::Asked => sheet.left.push(Section::new(
             "Reason",
             10,
@@ -58,14 +78,14 @@ pub(crate) fn sheet(model: &Model, detail: &Detail, look: Look) -> Sheet {
         )),
         Loading::Ready(reason) => reasons(&mut sheet, reason, look),
     }
-    if let Subject::Flow(flow) = &detail.subject {
+    if let Judged::Flow(flow) = judged {
         sheet.right.push(traffic(model, flow));
     }
     sheet
 }
 
-fn rule_line(detail: &Detail) -> String {
-    match &detail.reason {
+fn rule_line(reason: &Loading<Reason>, judged: Judged<'_>) -> String {
+    match reason {
         Loading::Ready(reason) => {
             let title = if reason.rule_title.is_empty() {
                 String::new()
@@ -78,16 +98,16 @@ fn rule_line(detail: &Detail) -> String {
                 .map_or_else(String::new, |id| format!(", exemption {id}"));
             format!("{}{title}{exemption}", reason.judgement.rule)
         }
-        _ => match &detail.subject {
-            Subject::Flow(flow) => flow.judgement.rule.clone(),
-            Subject::Alert(alert) => alert.judgement().rule.clone(),
+        _ => match judged {
+            Judged::Flow(flow) => flow.judgement.rule.clone(),
+            Judged::Alert(alert) => alert.judgement().rule.clone(),
         },
     }
 }
 
-fn who(model: &Model, detail: &Detail) -> Vec<Fact> {
-    let (source, port, zone, destination, to_port, protocol) = match &detail.subject {
-        Subject::Flow(flow) => (
+fn who(model: &Model, judged: Judged<'_>) -> Vec<Fact> {
+    let (source, port, zone, destination, to_port, protocol) = match judged {
+        Judged::Flow(flow) => (
             flow.source,
             flow.source_port,
             &flow.zone,
@@ -95,7 +115,7 @@ fn who(model: &Model, detail: &Detail) -> Vec<Fact> {
             flow.destination_port,
             format!("{} {}", flow.protocol, flow.application),
         ),
-        Subject::Alert(alert) => (
+        Judged::Alert(alert) => (
             alert.source,
             alert.source_port,
             &alert.zone,
@@ -116,7 +136,7 @@ fn who(model: &Model, detail: &Detail) -> Vec<Fact> {
             format!("{}  {protocol}", endpoint(destination, to_port)),
         ),
     ];
-    if let Subject::Alert(alert) = &detail.subject {
+    if let Judged::Alert(alert) = judged {
         facts.push(Fact::new(
             "raised",
             format!(

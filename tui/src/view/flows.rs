@@ -63,6 +63,8 @@ pub(crate) fn nothing(model: &Model, what: &str) -> &'static str {
         (Connection::Up, false, _) => "nothing passes the filter (Esc drops it)",
         (Connection::Up, true, "flow") => "no flow yet: nothing has crossed the gateway",
         (Connection::Up, true, "alert") => "no alert",
+        (Connection::Up, true, "call") => "no call: none runs, and none is kept",
+        (Connection::Up, true, "finding") => "no finding: no tracking link was met",
         (Connection::Up, true, _) => "no traffic yet",
     }
 }

@@ -10,17 +10,24 @@ use super::theme::Look;
 use crate::layout::Areas;
 use crate::message::{Key, Target};
 use crate::model::list::{List, Row};
-use crate::model::{Connection, Model, Screen};
+use crate::model::{Connection, Model, Screen, Subject};
 
-/// Width from which tabs carry their whole names.
+/// Width from which the state of the gateway is told with more words.
 const WIDE: u16 = 110;
+/// Width from which tabs carry their whole names.
+const WIDE_TABS: u16 = 132;
 
-const TABS: [(&str, &str); 4] = [
-    ("1 Flows", "1 Flow"),
-    ("2 Jurisd.", "2 Jur"),
-    ("3 Alerts", "3 Alrt"),
-    ("4 Status", "4 Stat"),
+/// Each as it is written with much room, with little, and with hardly any.
+const TABS: [[&str; 3]; 6] = [
+    ["1 Flows", "1 Flow", "1"],
+    ["2 Jurisd.", "2 Jur", "2"],
+    ["3 Alerts", "3 Alrt", "3"],
+    ["4 Calls", "4 Call", "4"],
+    ["5 Findings", "5 Find", "5"],
+    ["6 Status", "6 Stat", "6"],
 ];
+
+const ACKNOWLEDGE: (&str, Key) = ("a acknowledge", Key::Char('a'));
 
 /// Tabs at the left, gateway at the right.
 pub(crate) fn header(
@@ -30,21 +37,30 @@ pub(crate) fn header(
     buffer: &mut Buffer,
     regions: &mut Regions,
 ) {
-    let wide = area.width >= WIDE;
+    let mut items = state(model, look, area.width >= WIDE);
+    let width = |items: &[Item], ranks: u8| {
+        let shown = items.iter().filter(|item| item.rank <= ranks);
+        shown.map(|item| columns(&item.text) + 2).sum::<u16>()
+    };
+    // What must be seen needs its room: the tabs give way.
+    let level = usize::from(area.width < WIDE_TABS);
+    let level = (level..TABS[0].len() - 1)
+        .find(|&level| {
+            let tabs: u16 = Screen::ALL
+                .map(|screen| columns(&tab(model, screen, level)))
+                .iter()
+                .sum();
+            tabs + width(&items, 0) < area.width
+        })
+        .unwrap_or(TABS[0].len() - 1);
     let mut rest = area;
     for screen in Screen::ALL {
-        let (long, short) = TABS[screen.index()];
-        let mut name = if wide { long } else { short }.to_owned();
-        if screen == Screen::Alerts && model.alerts_new > 0 {
-            name = format!("{name}·{}", model.alerts_new);
-        }
-        let open = screen == model.screen;
-        let (text, style) = if open {
-            (format!("[{name}]"), look.strong())
+        let style = if screen == model.screen {
+            look.strong()
         } else {
-            (format!(" {name} "), Style::new())
+            Style::new()
         };
-        let used = put(buffer, rest, &text, style);
+        let used = put(buffer, rest, &tab(model, screen, level), style);
         regions.add(
             Rect {
                 width: used,
@@ -54,14 +70,7 @@ pub(crate) fn header(
         );
         rest = after(rest, used);
     }
-    let mut items = state(model, look, wide);
-    let width = |items: &[Item]| {
-        items
-            .iter()
-            .map(|item| columns(&item.text) + 2)
-            .sum::<u16>()
-    };
-    while width(&items) > rest.width.saturating_sub(1) {
+    while width(&items, u8::MAX) > rest.width.saturating_sub(1) {
         let weakest = items
             .iter()
             .enumerate()
@@ -70,11 +79,33 @@ pub(crate) fn header(
         let Some((position, _)) = weakest else { break };
         items.remove(position);
     }
-    let needed = width(&items).saturating_sub(1);
+    let needed = width(&items, u8::MAX).saturating_sub(1);
     let mut place = after(rest, rest.width.saturating_sub(needed));
     for item in &items {
         let used = put(buffer, place, &item.text, item.style);
         place = after(place, used + 2);
+    }
+}
+
+/// A tab with what is new behind it; the open one in brackets, always with its name.
+fn tab(model: &Model, screen: Screen, level: usize) -> String {
+    let open = screen == model.screen;
+    let names = TABS[screen.index()];
+    let name = names[if open { level.min(1) } else { level }];
+    let new = match screen {
+        Screen::Alerts => model.alerts_new,
+        Screen::Findings => model.findings_new,
+        _ => 0,
+    };
+    let new = if new > 0 {
+        format!("·{}", short(new))
+    } else {
+        String::new()
+    };
+    if open {
+        format!("[{name}{new}]")
+    } else {
+        format!(" {name}{new} ")
     }
 }
 
@@ -196,7 +227,7 @@ pub(crate) fn bar(
         ..area
     };
     if model.filter.applied.is_empty() {
-        if matches!(model.screen, Screen::Flows | Screen::Alerts) {
+        if !matches!(model.screen, Screen::Jurisdictions | Screen::Status) {
             put(buffer, left, " no filter", look.quiet());
         }
     } else {
@@ -240,7 +271,37 @@ fn counts(model: &Model) -> String {
             let count = number(model.alerts.len() as u64);
             format!("{count} alerts{}", order(model, &model.alerts))
         }
+        Screen::Calls => {
+            let running = model.calls.iter().filter(|call| call.running).count();
+            let mut text = format!(
+                "{} running · {} told since the start",
+                number(running as u64),
+                number(model.calls_told)
+            );
+            if model.calls_dropped > 0 {
+                text = format!(
+                    "{text} · {} parts not remembered",
+                    number(model.calls_dropped)
+                );
+            }
+            text + &cut_short(&model.calls, model.calls_matched) + &order(model, &model.calls)
+        }
+        Screen::Findings => {
+            let text = format!("{} not closed", number(model.findings_open));
+            text + &cut_short(&model.findings, model.findings_matched)
+                + &order(model, &model.findings)
+        }
         Screen::Status => String::new(),
+    }
+}
+
+/// Says so when more rows match than the daemon sent.
+fn cut_short<R: Row>(list: &List<R>, matched: u64) -> String {
+    let listed = list.len() as u64;
+    if listed < matched {
+        format!(" · {} match, {} listed", number(matched), number(listed))
+    } else {
+        String::new()
     }
 }
 
@@ -324,8 +385,8 @@ fn keys(model: &Model) -> Vec<(&'static str, Key)> {
     } else {
         ("f freeze", Key::Char('f'))
     };
-    if model.detail.is_some() {
-        return vec![
+    if let Some(detail) = &model.detail {
+        let mut keys = vec![
             ("Esc back", Key::Escape),
             ("n next", Key::Char('n')),
             ("N previous", Key::Char('N')),
@@ -333,6 +394,12 @@ fn keys(model: &Model) -> Vec<(&'static str, Key)> {
             ("c copy", Key::Char('c')),
             freeze,
         ];
+        if let Subject::Finding(finding) = &detail.subject
+            && finding.state == "open"
+        {
+            keys.insert(1, ACKNOWLEDGE);
+        }
+        return keys;
     }
     let hold = if model.held() {
         ("o release", Key::Char('o'))
@@ -364,6 +431,25 @@ fn keys(model: &Model) -> Vec<(&'static str, Key)> {
             hold,
             freeze,
             copy,
+        ],
+        Screen::Calls => vec![
+            ("↵ all of it", Key::Enter),
+            filter,
+            sort,
+            hold,
+            freeze,
+            copy,
+            mask,
+        ],
+        Screen::Findings => vec![
+            ("↵ all of it", Key::Enter),
+            ACKNOWLEDGE,
+            filter,
+            sort,
+            hold,
+            freeze,
+            copy,
+            mask,
         ],
         Screen::Status => vec![("j/k scroll", Key::Down), copy],
     }

@@ -19,7 +19,8 @@ pub(crate) fn sheet(model: &Model) -> Sheet {
         ],
         right: vec![Section::new("Signs", 12, facts(SIGNS))],
     };
-    if matches!(model.screen, Screen::Flows | Screen::Alerts) && model.detail.is_none() {
+    let listed = !matches!(model.screen, Screen::Jurisdictions | Screen::Status);
+    if listed && model.detail.is_none() {
         let filter = adapter::filter_help()
             .into_iter()
             .map(|(what, text)| Fact::new(what, text))
@@ -36,6 +37,8 @@ fn here(model: &Model) -> (&'static str, &'static [(&'static str, &'static str)]
     match model.screen {
         Screen::Flows => ("Flows", LIST),
         Screen::Alerts => ("Alerts", LIST),
+        Screen::Calls => ("Calls", CALLS),
+        Screen::Findings => ("Findings", FINDINGS),
         Screen::Jurisdictions => ("Jurisdictions", JURISDICTIONS),
         Screen::Status => ("Status", STATUS),
     }
@@ -48,6 +51,41 @@ const LIST: &[(&str, &str)] = &[
     ("s, S", "sort by the next column, turn the direction"),
     ("o", "pin the order (values stay live), or let it go"),
     ("g", "follow the first row again"),
+];
+
+const CALLS: &[(&str, &str)] = &[
+    ("Enter", "all that is known of the call under the cursor"),
+    (
+        "rows",
+        "one for each call of a client over a meeting or messaging service",
+    ),
+    (
+        "STATE",
+        "running: its flows live; over: it was told in the event stream",
+    ),
+    (
+        "SURE",
+        "high: the service's own address, and media by language or signalling",
+    ),
+    ("/", "filter, as in service:zoom lasted>10m"),
+    ("s, S", "sort by the next column, turn the direction"),
+    ("o", "pin the order (values stay live), or let it go"),
+];
+
+const FINDINGS: &[(&str, &str)] = &[
+    ("Enter", "all that is known of the finding under the cursor"),
+    ("a", "acknowledge: say that you look into it (operators)"),
+    (
+        "rows",
+        "one for each client and tracking-link host, told once",
+    ),
+    (
+        "STATE",
+        "open, ack: somebody looks into it, closed: silent for an hour",
+    ),
+    ("/", "filter, as in family:grabify state:open"),
+    ("s, S", "sort by the next column, turn the direction"),
+    ("o", "pin the order (values stay live), or let it go"),
 ];
 
 const JURISDICTIONS: &[(&str, &str)] = &[
@@ -72,7 +110,7 @@ const DETAIL: &[(&str, &str)] = &[
 ];
 
 const EVERYWHERE: &[(&str, &str)] = &[
-    ("1 2 3 4", "screens; Tab and Shift-Tab go round"),
+    ("1 to 6", "screens; Tab and Shift-Tab go round"),
     ("j k ↑ ↓", "move; PgUp PgDn ^U ^D by pages, g G to the ends"),
     ("f", "freeze this screen; data goes on arriving behind it"),
     ("P", "mask inside addresses, for screenshots"),

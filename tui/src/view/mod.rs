@@ -2,8 +2,10 @@
 
 mod alerts;
 mod ascii;
+mod calls;
 mod columns;
 mod detail;
+mod findings;
 mod flows;
 mod frame;
 mod help;
@@ -93,6 +95,8 @@ fn body(model: &Model, areas: &Areas, look: Look, buffer: &mut Buffer, regions: 
                 return jurisdictions::draw(model, areas, look, buffer, regions);
             }
             Screen::Alerts => return alerts::draw(model, areas, look, buffer, regions),
+            Screen::Calls => return calls::draw(model, areas, look, buffer, regions),
+            Screen::Findings => return findings::draw(model, areas, look, buffer, regions),
             Screen::Status => (status::sheet(model, look), model.status_scroll),
         }
     };

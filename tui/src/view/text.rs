@@ -179,6 +179,29 @@ pub(crate) fn time_of_day(milliseconds: i64) -> String {
     )
 }
 
+/// A moment in a list, at most eight columns: the time of day, or the day when that is not the one
+/// of `now`.
+#[must_use]
+pub(crate) fn when(milliseconds: i64, now: i64) -> String {
+    const DAY_MS: i64 = 86_400_000;
+    if milliseconds.div_euclid(DAY_MS) == now.div_euclid(DAY_MS) {
+        return time_of_day(milliseconds);
+    }
+    Timestamp::from_millisecond(milliseconds).map_or_else(
+        |_| "--:--:--".to_owned(),
+        |time| time.strftime("%b %d").to_string(),
+    )
+}
+
+/// A moment in full, UTC: `2026-11-21 12:04:31Z`.
+#[must_use]
+pub(crate) fn moment(milliseconds: i64) -> String {
+    Timestamp::from_millisecond(milliseconds).map_or_else(
+        |_| "unknown time".to_owned(),
+        |time| time.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,5 +254,8 @@ mod tests {
         assert_eq!(short(u64::MAX), "18E");
         assert_eq!(time_of_day(1_795_262_671_000), "12:04:31");
         assert_eq!(time_of_day(i64::MAX), "--:--:--");
+        assert_eq!(when(1_795_262_671_000, 1_795_262_999_000), "12:04:31");
+        assert_eq!(when(1_795_262_671_000, 1_795_362_671_000), "Nov 21");
+        assert_eq!(moment(1_795_262_671_000), "2026-11-21 12:04:31Z");
     }
 }

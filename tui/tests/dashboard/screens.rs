@@ -111,8 +111,29 @@ fn alerts() {
 }
 
 #[test]
+fn calls() {
+    snapshot("calls", &[Key::Char('4')]);
+}
+
+#[test]
+fn call_detail() {
+    snapshot("call_detail", &[Key::Char('4'), Key::Enter]);
+}
+
+#[test]
+fn findings() {
+    snapshot("findings", &[Key::Char('5')]);
+}
+
+#[test]
+fn finding_detail() {
+    let keys = [Key::Char('5'), Key::Char('j'), Key::Enter];
+    snapshot("finding_detail", &keys);
+}
+
+#[test]
 fn status() {
-    snapshot("status", &[Key::Char('4')]);
+    snapshot("status", &[Key::Char('6')]);
 }
 
 #[test]
@@ -152,6 +173,8 @@ fn without_colour_no_cell_has_one_and_verdicts_still_read() {
         &[Key::Char('2')],
         &[Key::Char('3')],
         &[Key::Char('4')],
+        &[Key::Char('5')],
+        &[Key::Char('6')],
         &[Key::Enter],
     ] {
         let buffer = draw(&dashboard((120, 36), keys), look);
@@ -174,6 +197,8 @@ fn in_ascii_mode_every_cell_is_ascii() {
         &[Key::Char('2')],
         &[Key::Char('3')],
         &[Key::Char('4')],
+        &[Key::Char('5')],
+        &[Key::Char('6')],
         &[Key::Enter],
         &[Key::Char('?')],
     ] {
@@ -235,7 +260,15 @@ fn frozen_lossy_and_away_are_seen_in_the_header() {
 
 #[test]
 fn masked_addresses_are_nowhere() {
-    for keys in [&[][..], &[Key::Char('3')], &[Key::Enter]] {
+    for keys in [
+        &[][..],
+        &[Key::Char('3')],
+        &[Key::Char('4')],
+        &[Key::Char('4'), Key::Enter],
+        &[Key::Char('5')],
+        &[Key::Char('5'), Key::Enter],
+        &[Key::Enter],
+    ] {
         let mut model = dashboard((200, 60), &[Key::Char('P')]);
         press(&mut model, keys);
         let screen = text(&draw(&model, COLOR));
@@ -252,13 +285,17 @@ fn before_the_first_word_the_screen_says_so() {
 
 #[test]
 fn every_size_is_drawn_without_a_panic() {
-    let screens: [&[Key]; 8] = [
+    let screens: [&[Key]; 12] = [
         &[],
         &[Key::Char('2')],
         &[Key::Char('3')],
         &[Key::Char('4')],
+        &[Key::Char('5')],
+        &[Key::Char('6')],
         &[Key::Enter],
         &[Key::Char('3'), Key::Enter],
+        &[Key::Char('4'), Key::Enter],
+        &[Key::Char('5'), Key::Enter],
         &[Key::Char('?')],
         &[Key::Char('/'), Key::Char('('), Key::Enter],
     ];

@@ -12,6 +12,7 @@ use crate::frame::{self, FrameError};
 use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage, PastFlow};
 use crate::status::{PolicyCheck, PolicyView, StatusReport};
 use crate::watch::Watch;
+use crate::watched::{CallsPage, FindingsPage};
 use crate::wire::{
     ApiError, ErrorCode, ExplainRequest, Explained, HelloReply, PROTOCOL, Request, Response, Sort,
     WatchRequest,
@@ -247,6 +248,59 @@ impl Client {
         };
         match self.ask(request).await? {
             (_, Response::Alerts(page)) => Ok(page),
+            (request, other) => Err(unexpected(&request, &other)),
+        }
+    }
+
+    /// Calls that run, and the latest that are over; `after`: of those only with a greater event.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn calls(
+        &mut self,
+        filter: Option<String>,
+        limit: u32,
+        after: Option<u64>,
+    ) -> Result<CallsPage, ClientError> {
+        let request = Request::Calls {
+            filter,
+            limit,
+            after,
+        };
+        match self.ask(request).await? {
+            (_, Response::Calls(page)) => Ok(page),
+            (request, other) => Err(unexpected(&request, &other)),
+        }
+    }
+
+    /// Open findings, and the latest closed ones; `after`: only with a greater event.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`].
+    pub async fn findings(
+        &mut self,
+        filter: Option<String>,
+        limit: u32,
+        after: Option<u64>,
+    ) -> Result<FindingsPage, ClientError> {
+        let request = Request::Findings {
+            filter,
+            limit,
+            after,
+        };
+        match self.ask(request).await? {
+            (_, Response::Findings(page)) => Ok(page),
+            (request, other) => Err(unexpected(&request, &other)),
+        }
+    }
+
+    /// Notes that somebody looks into an open finding; one sentence comes back.
+    ///
+    /// # Errors
+    /// Those of [`Client::request`]; [`ErrorCode::NotFound`](crate::ErrorCode::NotFound).
+    pub async fn acknowledge(&mut self, id: u64) -> Result<String, ClientError> {
+        match self.ask(Request::Acknowledge { id }).await? {
+            (_, Response::Done { message }) => Ok(message),
             (request, other) => Err(unexpected(&request, &other)),
         }
     }

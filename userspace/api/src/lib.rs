@@ -1,6 +1,6 @@
 //! octroi-api: what the daemon and its clients say to each other.
 //!
-//! Owns: the wire types ([`wire`], [`rows`], [`status`]), their framing ([`frame`]), the client
+//! Owns: the wire types ([`wire`], [`rows`], [`watched`], [`status`]), their framing ([`frame`]), the client
 //! ([`client`]) and server ([`server`]) ends of the Unix socket, and the filter language
 //! ([`filter`]) that the daemon, the command line and the dashboard share.
 //! Depends on `octroi-events` for the words of a decision. Refuses to know the kernel, the daemon's
@@ -15,6 +15,7 @@ pub mod rows;
 pub mod server;
 pub mod status;
 pub mod watch;
+pub mod watched;
 pub mod wire;
 
 pub use client::{Client, ClientError, ClientOptions, DEFAULT_SOCKET};
@@ -31,9 +32,11 @@ pub use status::{
     RuleView, SourceStatus, StatusReport, ZoneView,
 };
 pub use watch::{Watch, WatchEvent, Watcher, retry_delay};
+pub use watched::{CallRow, CallsPage, FindingRow, FindingsPage};
 pub use wire::{
     ApiError, ErrorCode, ExplainRequest, Explained, HelloReply, MAX_ALERT_ROWS, MAX_FLOW_ROWS,
-    MIN_INTERVAL_MS, PROTOCOL, Request, Response, Role, Sort, SortKey, Topic, Update, WatchRequest,
+    MAX_WATCHED_ROWS, MIN_INTERVAL_MS, PROTOCOL, Request, Response, Role, Sort, SortKey, Topic,
+    Update, WatchRequest,
 };
 
 pub use octroi_events as events;

@@ -54,6 +54,18 @@ impl Peer {
     }
 }
 
+impl Peer {
+    /// Its user's name, or number when the user database has none. The database may be remote: not
+    /// on the runtime's own threads.
+    #[must_use]
+    pub fn user(&self) -> String {
+        match User::from_uid(Uid::from_raw(self.uid)) {
+            Ok(Some(user)) => user.name,
+            Ok(None) | Err(_) => format!("uid {}", self.uid),
+        }
+    }
+}
+
 /// Root, and the user that the daemon runs as.
 const fn is_owner(uid: u32, own: u32) -> bool {
     uid == 0 || uid == own
@@ -84,6 +96,19 @@ mod tests {
     #[test]
     fn an_unknown_user_is_member_of_nothing() {
         assert!(!is_member(3_999_999_999, 3_999_999_999, 0));
+    }
+
+    #[test]
+    fn a_user_goes_by_name_or_number() {
+        let peer = |uid| Peer {
+            uid,
+            gid: 0,
+            pid: None,
+            role: Role::Reader,
+            client: String::new(),
+        };
+        assert_eq!(peer(0).user(), "root");
+        assert_eq!(peer(3_999_999_999).user(), "uid 3999999999");
     }
 
     #[test]

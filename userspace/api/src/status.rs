@@ -46,6 +46,9 @@ pub struct StatusReport {
     /// Calls of people told since the daemon started.
     #[serde(default)]
     pub calls: u64,
+    /// Flows and names of calls that could not be remembered: a call may lack a part, or be missing.
+    #[serde(default)]
+    pub calls_dropped: u64,
     /// Names seen since the daemon started that belong to tracking links, or resemble one.
     #[serde(default)]
     pub tracking_hits: u64,

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage, PastFlow};
 use crate::status::{PolicyCheck, PolicyView, StatusReport};
+use crate::watched::{CallsPage, FindingsPage};
 
 /// Version of the protocol. The server refuses another one.
 pub const PROTOCOL: u32 = 1;
@@ -22,6 +23,8 @@ pub const PROTOCOL: u32 = 1;
 pub const MAX_FLOW_ROWS: u32 = 2_000;
 /// Most alert rows in one answer or update (each carries its whole reason).
 pub const MAX_ALERT_ROWS: u32 = 500;
+/// Most rows of calls, and of findings, in one answer or update.
+pub const MAX_WATCHED_ROWS: u32 = 1_000;
 /// Least time between updates, milliseconds.
 pub const MIN_INTERVAL_MS: u32 = 100;
 
@@ -71,6 +74,35 @@ pub enum Request {
         #[serde(default)]
         after: Option<u64>,
     },
+    /// Calls that run, and the latest that are over. Answer: [`Response::Calls`].
+    Calls {
+        /// Filter language; `None` or empty: all.
+        #[serde(default)]
+        filter: Option<String>,
+        /// Most rows wanted; the server returns at most [`MAX_WATCHED_ROWS`].
+        limit: u32,
+        /// Of those that are over, only such with a greater [`crate::CallRow::event`] (for
+        /// following).
+        #[serde(default)]
+        after: Option<u64>,
+    },
+    /// Open findings, and the latest that are closed. Answer: [`Response::Findings`].
+    Findings {
+        /// Filter language; `None` or empty: all.
+        #[serde(default)]
+        filter: Option<String>,
+        /// Most rows wanted; the server returns at most [`MAX_WATCHED_ROWS`].
+        limit: u32,
+        /// Only such with a greater [`crate::FindingRow::event`] (for following).
+        #[serde(default)]
+        after: Option<u64>,
+    },
+    /// Notes that somebody looks into an open finding; enforcement does not change. Operators only.
+    /// Answer: [`Response::Done`].
+    Acknowledge {
+        /// [`octroi_events::Finding::id`].
+        id: u64,
+    },
     /// Traffic by (hosting, control). Answer: [`Response::Jurisdictions`].
     Jurisdictions {
         /// Filter language over flows; `None` or empty: all.
@@ -110,7 +142,10 @@ impl Request {
     /// Whether it changes something: only an operator may ask.
     #[must_use]
     pub const fn needs_operator(&self) -> bool {
-        matches!(self, Self::PolicyApply { .. } | Self::Reload | Self::Detach)
+        matches!(
+            self,
+            Self::PolicyApply { .. } | Self::Acknowledge { .. } | Self::Reload | Self::Detach
+        )
     }
 
     /// The word used in logs and errors.
@@ -123,6 +158,9 @@ impl Request {
             Self::Flow { .. } => "flow",
             Self::Past { .. } => "past",
             Self::Alerts { .. } => "alerts",
+            Self::Calls { .. } => "calls",
+            Self::Findings { .. } => "findings",
+            Self::Acknowledge { .. } => "acknowledge",
             Self::Jurisdictions { .. } => "jurisdictions",
             Self::Watch(_) => "watch",
             Self::Unwatch => "unwatch",
@@ -147,6 +185,12 @@ pub struct WatchRequest {
     /// Filter of the alerts; `None` or empty: all.
     #[serde(default)]
     pub alert_filter: Option<String>,
+    /// Filter of the calls; `None` or empty: all.
+    #[serde(default)]
+    pub call_filter: Option<String>,
+    /// Filter of the findings; `None` or empty: all.
+    #[serde(default)]
+    pub finding_filter: Option<String>,
     /// Order of the flows.
     #[serde(default)]
     pub sort: Sort,
@@ -168,6 +212,10 @@ pub enum Topic {
     Jurisdictions,
     /// [`Update::alerts`].
     Alerts,
+    /// [`Update::calls`].
+    Calls,
+    /// [`Update::findings`].
+    Findings,
     /// [`Update::policy`], sent when it changed.
     Policy,
 }
@@ -308,6 +356,10 @@ pub enum Response {
     Past(Box<PastFlow>),
     /// To [`Request::Alerts`].
     Alerts(AlertsPage),
+    /// To [`Request::Calls`].
+    Calls(CallsPage),
+    /// To [`Request::Findings`].
+    Findings(FindingsPage),
     /// To [`Request::Jurisdictions`].
     Jurisdictions(JurisdictionsPage),
     /// To [`Request::Explain`].
@@ -340,6 +392,8 @@ impl Response {
             Self::Flow(_) => "flow",
             Self::Past(_) => "past",
             Self::Alerts(_) => "alerts",
+            Self::Calls(_) => "calls",
+            Self::Findings(_) => "findings",
             Self::Jurisdictions(_) => "jurisdictions",
             Self::Explained(_) => "explained",
             Self::Policy(_) => "policy",
@@ -408,6 +462,12 @@ pub struct Update {
     /// Alerts new or changed since the last update (the first update: the latest ones).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alerts: Option<AlertsPage>,
+    /// The calls, all that match, when one runs or something changed (and in the first update).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<CallsPage>,
+    /// The findings, all that match, when something changed (and in the first update).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<FindingsPage>,
     /// The policy, when it changed (and in the first update).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<Box<PolicyView>>,

@@ -29,6 +29,8 @@ fn update(sequence: u64) -> Update {
         flows: None,
         jurisdictions: None,
         alerts: None,
+        calls: None,
+        findings: None,
         policy: None,
     }
 }
@@ -132,6 +134,8 @@ fn watch_from(limit: u32, filter: Option<&str>) -> WatchRequest {
         topics: vec![Topic::Flows],
         filter: filter.map(str::to_owned),
         alert_filter: None,
+        call_filter: None,
+        finding_filter: None,
         sort: Sort::default(),
         limit,
         interval_ms: 100,

@@ -5,6 +5,7 @@ mod interface;
 use std::path::{Path, PathBuf};
 
 use octroi_abi::table::{V4_SLOTS, V6_SLOTS};
+use octroi_events::call::{GAP_S, LEAST_SECONDS};
 use serde::Deserialize;
 
 pub(crate) use self::interface::{Interface, Role};
@@ -48,6 +49,9 @@ pub(crate) struct Config {
     /// When flows end.
     #[serde(default)]
     pub(crate) flows: FlowsConfig,
+    /// What is taken for a call of people.
+    #[serde(default)]
+    pub(crate) calls: CallsConfig,
 }
 
 /// How the XDP program is attached.
@@ -204,6 +208,25 @@ impl Default for FlowsConfig {
     }
 }
 
+/// What is taken for a call of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct CallsConfig {
+    /// Shortest media flow that counts, seconds.
+    pub(crate) least_s: u64,
+    /// Longest silence inside one call, seconds.
+    pub(crate) gap_s: u64,
+}
+
+impl Default for CallsConfig {
+    fn default() -> Self {
+        Self {
+            least_s: LEAST_SECONDS,
+            gap_s: GAP_S,
+        }
+    }
+}
+
 fn default_pin_root() -> PathBuf {
     PathBuf::from(DEFAULT_PIN_ROOT)
 }
@@ -285,6 +308,11 @@ impl Config {
         }
         if config.events.stats_interval_s == 0 {
             return refuse("`events.stats_interval_s` is 0: give at least 1 second");
+        }
+        if !(1..=3_600).contains(&config.calls.least_s) || config.calls.gap_s > 3_600 {
+            return refuse(
+                "`calls.least_s` is not within 1 to 3600 seconds, or `calls.gap_s` above 3600",
+            );
         }
         if let Some(problem) = config.atlas.problem() {
             return refuse(problem);
@@ -370,6 +398,18 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(message.contains("`interfaces` is empty"), "{message}");
+    }
+
+    #[test]
+    fn the_length_of_calls_is_bounded() {
+        let base = "interfaces = [\"lan0\"]\npolicy = \"observe\"\n";
+        assert_eq!(parse(base).unwrap().calls.least_s, 20);
+        let chosen = parse(&format!("{base}[calls]\nleast_s = 3\ngap_s = 0\n")).unwrap();
+        assert_eq!((chosen.calls.least_s, chosen.calls.gap_s), (3, 0));
+        for table in ["least_s = 0", "least_s = 3601", "gap_s = 3601"] {
+            let error = parse(&format!("{base}[calls]\n{table}\n")).unwrap_err();
+            assert!(error.to_string().contains("1 to 3600"), "{error}");
+        }
     }
 
     #[test]

@@ -301,10 +301,12 @@ fn what_is_missing_is_named_with_its_remedy() {
         &["explain", "--zone", "z", "8.8.8.8"],
         &["no zone \"z\"", "internal"],
     );
-    refused(
-        &["status", "--socket", "/nowhere/octroi.sock"],
-        &["/nowhere", "octroi run"],
-    );
+    for command in ["status", "flows", "alerts", "calls", "findings"] {
+        refused(
+            &[command, "--socket", "/nowhere/octroi.sock"],
+            &["/nowhere", "the daemon is not running", "octroi run"],
+        );
+    }
     refused(
         &["run", "--config", "/nowhere/octroi.toml"],
         &["/nowhere/octroi.toml"],

@@ -38,6 +38,9 @@ impl Handler for Behaviour {
             Request::Flow { id } if (9_000..9_000 + self.flows).contains(&id) => {
                 Ok(Response::Flow(Box::new(sample::detail(id - 9_000))))
             }
+            Request::Acknowledge { id } => Ok(Response::Done {
+                message: format!("finding {id} is acknowledged by root"),
+            }),
             Request::Explain(_) => Ok(Response::Explained(Box::new(Explained {
                 residency: reasons::residency(0),
                 text: String::new(),
@@ -87,6 +90,14 @@ fn filtered(mut update: Update, request: &WatchRequest) -> Update {
     let alerts = Filter::of_request(request.alert_filter.as_deref()).unwrap_or_default();
     if let Some(page) = &mut update.alerts {
         page.rows.retain(|row| alerts.matches(&At { row, now }));
+    }
+    let calls = Filter::of_request(request.call_filter.as_deref()).unwrap_or_default();
+    if let Some(page) = &mut update.calls {
+        page.rows.retain(|row| calls.matches(&At { row, now }));
+    }
+    let findings = Filter::of_request(request.finding_filter.as_deref()).unwrap_or_default();
+    if let Some(page) = &mut update.findings {
+        page.rows.retain(|row| findings.matches(&At { row, now }));
     }
     update
 }

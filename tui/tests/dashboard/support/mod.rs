@@ -4,3 +4,4 @@ pub(crate) mod fake;
 pub(crate) mod places;
 pub(crate) mod reasons;
 pub(crate) mod sample;
+pub(crate) mod watched;

@@ -8,6 +8,7 @@ use octroi_api::events::{Counters, DirectionCounters, Mode, Named, SinkStatus, V
 
 use super::places::{ago, flow, now, place};
 use super::reasons::{alert, date, residency};
+use super::watched;
 
 /// The first `count` flows by (hosting, control).
 pub(crate) fn jurisdictions(flows: &[api::FlowRow]) -> Vec<api::JurisdictionRow> {
@@ -136,6 +137,7 @@ pub(crate) fn status(flows: u64, lost: u64) -> api::StatusReport {
         taken_over: Vec::new(),
         alerts: 412,
         calls: 2,
+        calls_dropped: 0,
         tracking_hits: 0,
         findings: Vec::new(),
         queue_length: 0,
@@ -253,6 +255,8 @@ pub(crate) fn update(count: u64, tick: u64) -> api::Update {
             kept: alerts.len() as u64,
             rows: alerts,
         }),
+        calls: Some(watched::calls(tick)),
+        findings: (tick == 0).then(watched::findings),
         policy: (tick == 0).then(|| Box::new(policy())),
     }
 }

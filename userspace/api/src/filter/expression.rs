@@ -105,41 +105,53 @@ impl Expression {
                 operator,
                 values,
             } => compare(record, *field, *operator, values),
-            Self::Address(prefix) => [Field::Source, Field::Destination]
-                .into_iter()
-                .any(|field| matches!(record.value(field), Some(Value::Address(address)) if contains_address(prefix, address))),
+            Self::Address(prefix) => [Field::Source, Field::Destination].into_iter().any(|field| {
+                any(record, field, |value| {
+                    matches!(value, Some(Value::Address(address)) if contains_address(prefix, *address))
+                })
+            }),
             Self::Text(text) => Field::ALL.iter().any(|field| {
                 !field.kind().is_number()
                     && field.kind() != Kind::Protocol
-                    && record
-                        .value(*field)
-                        .is_some_and(|value| contains(&value, text))
+                    && any(record, *field, |value| {
+                        value.is_some_and(|value| contains(value, text))
+                    })
             }),
         }
     }
 }
 
+/// Whether a test holds for one of the values of a field; of an unknown one for `None`.
+fn any(record: &impl Record, field: Field, test: impl Fn(Option<&Value<'_>>) -> bool) -> bool {
+    test(record.value(field).as_ref())
+        || (0..)
+            .map_while(|index| record.further(field, index))
+            .any(|value| test(Some(&value)))
+}
+
 fn compare(record: &impl Record, field: Field, operator: Operator, values: &[Literal]) -> bool {
-    let value = record.value(field);
-    let value = value.as_ref();
-    match operator {
-        Operator::Is => values
-            .iter()
-            .any(|literal| equals(field, value, literal, field.kind() == Kind::Host)),
-        Operator::Equal => values
-            .iter()
-            .any(|literal| equals(field, value, literal, false)),
-        Operator::NotEqual => !values
-            .iter()
-            .any(|literal| equals(field, value, literal, false)),
-        Operator::Greater => ordered(value, values, Ordering::is_gt),
-        Operator::Less => ordered(value, values, Ordering::is_lt),
-        Operator::AtLeast => ordered(value, values, Ordering::is_ge),
-        Operator::AtMost => ordered(value, values, Ordering::is_le),
-        Operator::Contains => value.is_some_and(|value| {
+    let equal = |subdomains| {
+        any(record, field, |value| {
             values
                 .iter()
-                .any(|literal| matches!(literal, Literal::Text(text) if contains(value, text)))
+                .any(|literal| equals(field, value, literal, subdomains))
+        })
+    };
+    let in_order = |holds| any(record, field, |value| ordered(value, values, holds));
+    match operator {
+        Operator::Is => equal(field.kind() == Kind::Host),
+        Operator::Equal => equal(false),
+        Operator::NotEqual => !equal(false),
+        Operator::Greater => in_order(Ordering::is_gt),
+        Operator::Less => in_order(Ordering::is_lt),
+        Operator::AtLeast => in_order(Ordering::is_ge),
+        Operator::AtMost => in_order(Ordering::is_le),
+        Operator::Contains => any(record, field, |value| {
+            value.is_some_and(|value| {
+                values
+                    .iter()
+                    .any(|literal| matches!(literal, Literal::Text(text) if contains(value, text)))
+            })
         }),
     }
 }

@@ -149,14 +149,29 @@ fields! {
     Packets "packets" Kind::Count;
     /// Bytes per second, both ways.
     Rate "rate" Kind::Rate;
-    /// Time since the first packet (of an alert: since the alert).
+    /// Time since the first packet (of an alert or a finding: since it was raised).
     Age "age" Kind::Duration;
     /// Application protocol.
     App "app" Kind::Text;
-    /// Where the conversation stands.
-    State "state" Kind::Word(&["new", "established", "closed", "stopped"]);
-    /// Severity of an alert.
+    /// Where the conversation, the call or the finding stands.
+    State "state" Kind::Word(&[
+        "new",
+        "established",
+        "closed",
+        "stopped",
+        "running",
+        "over",
+        "open",
+        "acknowledged",
+    ]);
+    /// Severity of an alert, a call or a finding.
     Severity "sev" Kind::Word(&["low", "medium", "high"]);
+    /// How long a call lasted.
+    Lasted "lasted" Kind::Duration;
+    /// Site behind a finding.
+    Family "family" Kind::Text;
+    /// Kind of a finding.
+    Finding "finding" Kind::Word(&["ip_logger", "look_alike"]);
 }
 
 impl Field {
@@ -191,4 +206,10 @@ impl<'a> From<&'a str> for Value<'a> {
 pub trait Record {
     /// The value of a field; `None`: not known, or the row has no such field.
     fn value(&self, field: Field) -> Option<Value<'_>>;
+
+    /// The values of a field after the first one, from 0: a row of several conversations has several
+    /// addresses and names. A comparison holds when it does for one of them.
+    fn further(&self, _field: Field, _index: usize) -> Option<Value<'_>> {
+        None
+    }
 }

@@ -23,6 +23,7 @@ mod field;
 mod literal;
 mod parse;
 mod rows;
+mod watched;
 
 use std::fmt;
 use std::str::FromStr;

@@ -16,11 +16,11 @@ pub struct At<'a, T> {
 }
 
 /// Whole seconds between two moments; 0 when the clock went back.
-fn seconds(from: Timestamp, to: Timestamp) -> u64 {
+pub(super) fn seconds(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_second() - from.as_second()).unwrap_or(0)
 }
 
-fn text(value: Option<&str>) -> Option<Value<'_>> {
+pub(super) fn text(value: Option<&str>) -> Option<Value<'_>> {
     value.map(Value::from)
 }
 
@@ -59,7 +59,7 @@ impl Record for At<'_, FlowRow> {
             Field::Age => Value::Number(seconds(row.first, self.now)),
             Field::App => return text(row.app_protocol.as_deref()),
             Field::State => row.stage.name().into(),
-            Field::Severity => return None,
+            Field::Severity | Field::Lasted | Field::Family | Field::Finding => return None,
         })
     }
 }
@@ -82,7 +82,10 @@ impl Record for At<'_, AlertRow> {
             | Field::Down
             | Field::Packets
             | Field::Rate
-            | Field::State => return None,
+            | Field::State
+            | Field::Lasted
+            | Field::Family
+            | Field::Finding => return None,
             field => return residency_value(&row.residency, field),
         })
     }

@@ -4,8 +4,8 @@
 //! over UDP (media) to relays of its own prefixes, to relays of whoever it rents them from, or to
 //! the other people's own addresses. So:
 //!
-//! - a **media leg** is a UDP flow with traffic both ways that lasts at least [`LEAST_SECONDS`], at
-//!   [`LEAST_RATE`] packets per second or more, of packets small enough for sound and pictures
+//! - a **media leg** is a UDP flow with traffic both ways that lasts at least [`LEAST_SECONDS`]
+//!   (unless [`CallOptions`] say otherwise), at [`LEAST_RATE`] packets per second or more, of packets small enough for sound and pictures
 //!   ([`LARGEST_MEAN`]). Downloads over QUIC are full packets one way; a DNS or NTP client is slow;
 //! - it belongs to a service when its address does by a prefix of the catalogue, or when it speaks
 //!   STUN, TURN, DTLS or RTP and the same client signalled to the service within
@@ -16,6 +16,7 @@
 //! Media over TCP (a client behind a proxy) is not recognised: it cannot be told from a file.
 //! Everything is kept in bounds; what does not fit is counted.
 
+mod client;
 mod record;
 mod told;
 
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use octroi_abi::verdict::Verdict;
 use octroi_geo_db::catalogue::{Category, Service};
 
+use client::{Client, Signal};
 pub use record::{Call, CallEvidence, Certainty};
 pub use told::CallRecord;
 
@@ -121,8 +123,15 @@ impl Leg {
         }
     }
 
+    /// Sound or pictures by its shape, and of somebody's by its address or its language.
+    #[must_use]
+    pub fn is_media(&self, options: CallOptions) -> bool {
+        self.has_media_shape(options.least_seconds)
+            && (self.service.is_some() || self.speaks_media().is_some())
+    }
+
     /// Sound or pictures, by its shape.
-    fn has_media_shape(&self) -> bool {
+    fn has_media_shape(&self, least_seconds: u64) -> bool {
         let packets = self.outbound.0 + self.reply.0;
         let seconds = self.seconds();
         let (wide, bytes) = if self.outbound.1 > self.reply.1 {
@@ -131,36 +140,68 @@ impl Leg {
             self.reply
         };
         self.protocol == UDP
-            && seconds >= LEAST_SECONDS
-            && packets / seconds >= LEAST_RATE
+            && seconds >= least_seconds.max(1)
+            && packets / seconds.max(1) >= LEAST_RATE
             && self.outbound.0 > 0
             && self.reply.0 > 0
             && bytes / wide.max(1) <= LARGEST_MEAN
     }
 }
 
-/// The client said a name of a service.
-#[derive(Clone, Debug)]
-struct Signal {
-    service: ServiceOf,
-    name: Arc<str>,
-    at_ns: u64,
+/// What is taken for a call.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct CallOptions {
+    /// Shortest media flow that counts, seconds (at least 1).
+    pub least_seconds: u64,
+    /// Longest silence inside one call, seconds.
+    pub gap_s: u64,
 }
 
-#[derive(Debug, Default)]
-struct Client {
-    signals: Vec<Signal>,
-    legs: Vec<Leg>,
+impl Default for CallOptions {
+    fn default() -> Self {
+        Self {
+            least_seconds: LEAST_SECONDS,
+            gap_s: GAP_S,
+        }
+    }
+}
+
+impl CallOptions {
+    /// Packets below which a flow cannot be media.
+    #[must_use]
+    pub const fn least_packets(self) -> u64 {
+        self.least_seconds.saturating_mul(LEAST_RATE)
+    }
+
+    const fn gap_ns(self) -> u64 {
+        self.gap_s.saturating_mul(SECOND_NS)
+    }
 }
 
 /// Finds calls. Legs may come in any order; calls are told when they are surely over.
 #[derive(Debug, Default)]
 pub struct Calls {
+    options: CallOptions,
     clients: HashMap<IpAddr, Client>,
     dropped: u64,
 }
 
 impl Calls {
+    /// Finds nothing yet.
+    #[must_use]
+    pub fn new(options: CallOptions) -> Self {
+        Self {
+            options,
+            ..Self::default()
+        }
+    }
+
+    /// What is taken for a call.
+    #[must_use]
+    pub const fn options(&self) -> CallOptions {
+        self.options
+    }
+
     /// Flows and names that could not be kept.
     #[must_use]
     pub fn dropped(&self) -> u64 {
@@ -193,7 +234,7 @@ impl Calls {
 
     /// A flow ended. Those that cannot be media are not kept.
     pub fn ended(&mut self, leg: Leg) {
-        if !leg.has_media_shape() || (leg.service.is_none() && leg.speaks_media().is_none()) {
+        if !leg.is_media(self.options) {
             return;
         }
         let Some(known) = client_of(&mut self.clients, leg.client) else {
@@ -214,14 +255,15 @@ impl Calls {
     }
 
     /// The calls that are over at `now_ns`: the last of their flows that ended was silent for
-    /// [`GAP_S`], and `is_live` knows of no other that a client has with the service. Old signals are
+    /// [`CallOptions::gap_s`], and `is_live` knows of no other that a client has with the service. Old signals are
     /// forgotten. With each call comes when its media began, by the clock of its flows.
     pub fn over(
         &mut self,
         now_ns: u64,
         is_live: impl Fn(IpAddr, &Arc<str>) -> bool,
     ) -> Vec<(u64, Call)> {
-        let quiet = |last_ns: u64| last_ns.saturating_add(GAP_S * SECOND_NS) <= now_ns;
+        let gap_ns = self.options.gap_ns();
+        let quiet = |last_ns: u64| last_ns.saturating_add(gap_ns) <= now_ns;
         self.take(
             |client, service, last_ns| {
                 quiet(last_ns) && !service.is_some_and(|service| is_live(client, service))
@@ -235,25 +277,57 @@ impl Calls {
         self.take(|_, _, _| true, u64::MAX)
     }
 
+    /// The calls that are not told yet: of the flows that ended, and of `live` ones as far as they
+    /// have come. As [`Calls::over`]; nothing is forgotten or told by this.
+    #[must_use]
+    pub fn running(&self, live: impl IntoIterator<Item = Leg>) -> Vec<(u64, Call)> {
+        let mut legs: HashMap<IpAddr, Vec<Leg>> = HashMap::new();
+        for leg in live {
+            if leg.is_media(self.options) {
+                legs.entry(leg.client).or_default().push(leg);
+            }
+        }
+        for (address, client) in &self.clients {
+            if !client.legs.is_empty() {
+                let known = legs.entry(*address).or_default();
+                known.extend(client.legs.iter().cloned());
+            }
+        }
+        let mut calls: Vec<(u64, Call)> = { legs.into_iter() }
+            .flat_map(|(address, legs)| {
+                let signals = self.clients.get(&address);
+                let signals = signals.map_or_else(Vec::new, |client| client.signals.clone());
+                Client { signals, legs }.take(self.options.gap_ns(), &|_, _| true)
+            })
+            .collect();
+        calls.sort_by(in_order);
+        calls
+    }
+
     fn take(
         &mut self,
         is_over: impl Fn(IpAddr, Option<&Arc<str>>, u64) -> bool,
         now_ns: u64,
     ) -> Vec<(u64, Call)> {
         let mut calls = Vec::new();
+        let gap_ns = self.options.gap_ns();
         self.clients.retain(|&address, client| {
-            calls.extend(client.take(&|service, last_ns| is_over(address, service, last_ns)));
+            let over = |service: Option<&Arc<str>>, last_ns| is_over(address, service, last_ns);
+            calls.extend(client.take(gap_ns, &over));
             let kept_ns = 24 * 3_600 * SECOND_NS;
             client
                 .signals
                 .retain(|signal| signal.at_ns.saturating_add(kept_ns) > now_ns);
             !client.signals.is_empty() || !client.legs.is_empty()
         });
-        calls.sort_by(|(a_ns, a), (b_ns, b)| {
-            (a_ns, a.client, &a.service).cmp(&(b_ns, b.client, &b.service))
-        });
+        calls.sort_by(in_order);
         calls
     }
+}
+
+/// The one that began first is told first.
+fn in_order((a_ns, a): &(u64, Call), (b_ns, b): &(u64, Call)) -> std::cmp::Ordering {
+    (a_ns, a.client, &a.service).cmp(&(b_ns, b.client, &b.service))
 }
 
 fn client_of(clients: &mut HashMap<IpAddr, Client>, client: IpAddr) -> Option<&mut Client> {
@@ -261,88 +335,6 @@ fn client_of(clients: &mut HashMap<IpAddr, Client>, client: IpAddr) -> Option<&m
         return None;
     }
     Some(clients.entry(client).or_default())
-}
-
-impl Client {
-    fn take(&mut self, is_over: &impl Fn(Option<&Arc<str>>, u64) -> bool) -> Vec<(u64, Call)> {
-        self.legs.sort_by_key(|leg| leg.first_ns);
-        let mut groups: Vec<(ServiceOf, Vec<usize>, u64)> = Vec::new();
-        for (index, leg) in self.legs.iter().enumerate() {
-            let Some(service) = self.service_of(leg) else {
-                continue;
-            };
-            let joined = groups.iter_mut().rev().find(|(known, _, last_ns)| {
-                known.id == service.id && leg.first_ns <= *last_ns + GAP_S * SECOND_NS
-            });
-            match joined {
-                Some((_, legs, last_ns)) => {
-                    legs.push(index);
-                    *last_ns = leg.last_ns.max(*last_ns);
-                }
-                None => groups.push((service, vec![index], leg.last_ns)),
-            }
-        }
-        let mut taken = vec![false; self.legs.len()];
-        let mut waiting = Vec::new();
-        let mut calls = Vec::new();
-        for (service, members, last_ns) in groups {
-            if !is_over(Some(&service.id), last_ns) {
-                waiting.extend(members);
-                continue;
-            }
-            let legs: Vec<&Leg> = members
-                .iter()
-                .filter_map(|&index| {
-                    *taken.get_mut(index)? = true;
-                    self.legs.get(index)
-                })
-                .collect();
-            calls.extend(record::call(
-                &service,
-                &legs,
-                &self.signals_for(&service, &legs),
-            ));
-        }
-        // Media of nobody's is forgotten when its time is over too.
-        let mut index = 0;
-        self.legs.retain(|leg| {
-            let waits = waiting.contains(&index) || !is_over(None, leg.last_ns);
-            let keep = waits && !taken.get(index).copied().unwrap_or(false);
-            index += 1;
-            keep
-        });
-        calls
-    }
-
-    /// By its address; else the service that was signalled to last before it began.
-    fn service_of(&self, leg: &Leg) -> Option<ServiceOf> {
-        if let Some(service) = &leg.service {
-            return Some(service.clone());
-        }
-        leg.speaks_media()?;
-        let before = self.signals.iter().filter(|signal| dates(signal, leg));
-        before
-            .max_by_key(|signal| signal.at_ns)
-            .map(|signal| signal.service.clone())
-    }
-
-    /// Names of a service that the client said for these legs.
-    fn signals_for(&self, service: &ServiceOf, legs: &[&Leg]) -> Vec<Arc<str>> {
-        let said = self.signals.iter().filter(|signal| {
-            signal.service.id == service.id && legs.iter().any(|leg| dates(signal, leg))
-        });
-        let mut names: Vec<Arc<str>> = said.map(|signal| Arc::clone(&signal.name)).collect();
-        names.sort_unstable();
-        names.dedup();
-        names.truncate(LISTED);
-        names
-    }
-}
-
-/// Whether a signal was given shortly before a leg, or while it lasted.
-fn dates(signal: &Signal, leg: &Leg) -> bool {
-    signal.at_ns <= leg.last_ns
-        && leg.first_ns <= signal.at_ns.saturating_add(SIGNAL_BEFORE_S * SECOND_NS)
 }
 
 #[cfg(test)]

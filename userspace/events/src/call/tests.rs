@@ -194,3 +194,44 @@ fn everything_is_bounded_and_what_is_lost_is_counted() {
     assert_eq!(calls.flush().len(), PER_CLIENT);
     assert!(calls.clients.is_empty());
 }
+
+#[test]
+fn what_runs_is_seen_before_it_is_told_and_keeps_its_first_flow() {
+    let mut calls = Calls::default();
+    calls.ended(leg(100, 40));
+    let live = leg(150, 30);
+    let running = calls.running([live.clone(), leg(150, LEAST_SECONDS - 1)]);
+    assert_eq!(running.len(), 1);
+    let (start_ns, call) = &running[0];
+    assert_eq!(
+        (*start_ns, call.seconds, call.flows),
+        (100 * SECOND_NS, 80, 2)
+    );
+    // Looking changes nothing: the same call is told when the last of it has ended.
+    assert_eq!(calls.running([live.clone()]), running);
+    calls.ended(live);
+    let told = calls.flush();
+    assert_eq!(told[0].1.flow_ids, call.flow_ids);
+    assert!(calls.running([]).is_empty());
+}
+
+#[test]
+fn how_long_a_call_must_last_can_be_chosen() {
+    let mut calls = Calls::new(CallOptions {
+        least_seconds: 2,
+        gap_s: 1,
+    });
+    assert_eq!(calls.options().least_packets(), 60);
+    for (first_s, seconds) in [(0, 2), (4, 3), (20, 1)] {
+        calls.ended(leg(first_s, seconds));
+    }
+    let told: Vec<u64> = calls.flush().iter().map(|(_, call)| call.seconds).collect();
+    assert_eq!(told, [2, 3]);
+    // Nothing at all is no call, whatever was chosen.
+    let mut calls = Calls::new(CallOptions {
+        least_seconds: 0,
+        gap_s: 0,
+    });
+    calls.ended(leg(0, 0));
+    assert!(calls.flush().is_empty());
+}

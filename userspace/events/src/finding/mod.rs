@@ -4,7 +4,8 @@
 //! there. Every name that is asked for or said is compared with the catalogue; a hit is a finding with
 //! a life: told when it begins (`create`), again while new hits come, at most every
 //! [`UPDATE_S`] (`update`), and when nothing was seen of it for [`QUIET_S`] (`close`). One finding is
-//! one client and one host. Counts add up: the last word on a finding holds them all.
+//! one client and one host. Counts add up: the last word on a finding holds them all. Somebody who
+//! looks into it can say so ([`Findings::acknowledge`]); it goes on being counted.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -156,6 +157,26 @@ impl Activity {
     }
 }
 
+/// Somebody looks into a finding.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Acknowledged {
+    /// Since when.
+    pub at: Timestamp,
+    /// Who, as the gateway knows them.
+    pub by: Arc<str>,
+}
+
+/// What became of an acknowledgement.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Acknowledgement {
+    /// It is taken: the word to tell of it.
+    Taken(Box<Finding>),
+    /// Somebody was first.
+    Already(Acknowledged),
+    /// No finding that is open has this id.
+    Unknown,
+}
+
 /// One word on a finding.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Finding {
@@ -185,9 +206,22 @@ pub struct Finding {
     pub last: Timestamp,
     /// Hits so far.
     pub count: u64,
+    /// Who looks into it, when somebody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged: Option<Acknowledged>,
 }
 
 impl Finding {
+    /// Where it stands, in one word: `open`, `acknowledged` or `closed`.
+    #[must_use]
+    pub const fn state(&self) -> &'static str {
+        match (self.activity, &self.acknowledged) {
+            (Activity::Close, _) => "closed",
+            (_, Some(_)) => "acknowledged",
+            (_, None) => "open",
+        }
+    }
+
     /// One line for people.
     #[must_use]
     pub fn signature(&self) -> String {
@@ -273,6 +307,7 @@ impl Findings {
             first: hit.time,
             last: hit.time,
             count: hit.times,
+            acknowledged: None,
         };
         told.push(finding.clone());
         let open = Open {
@@ -282,6 +317,21 @@ impl Findings {
         };
         self.open.insert(key, open);
         told
+    }
+
+    /// Notes that somebody looks into an open finding.
+    pub fn acknowledge(&mut self, id: u64, by: &str, now: Timestamp) -> Acknowledgement {
+        let Some(open) = { self.open.values_mut() }.find(|open| open.finding.id == id) else {
+            return Acknowledgement::Unknown;
+        };
+        if let Some(known) = &open.finding.acknowledged {
+            return Acknowledgement::Already(known.clone());
+        }
+        open.finding.acknowledged = Some(Acknowledged {
+            at: now,
+            by: by.into(),
+        });
+        Acknowledgement::Taken(Box::new(open.tell(now, Activity::Update)))
     }
 
     /// Tells what is due: closes what is silent, and hits that waited. To be called now and then.

@@ -113,3 +113,40 @@ fn the_number_of_open_findings_is_bounded() {
     );
     assert_eq!(findings.open().len(), OPEN);
 }
+
+#[test]
+fn who_looks_into_a_finding_is_told_once_and_to_its_end() {
+    let mut findings = Findings::default();
+    let created = findings.hit(hit(0, "grabify.link", "query"));
+    let id = created[0].id;
+    assert_eq!(created[0].state(), "open");
+    assert_eq!(
+        findings.acknowledge(id + 1, "uid 7", at(5)),
+        Acknowledgement::Unknown
+    );
+    let Acknowledgement::Taken(word) = findings.acknowledge(id, "uid 7", at(5)) else {
+        panic!("not taken");
+    };
+    assert_eq!(
+        (word.activity, word.state()),
+        (Activity::Update, "acknowledged")
+    );
+    let by = Acknowledged {
+        at: at(5),
+        by: "uid 7".into(),
+    };
+    assert_eq!(
+        findings.acknowledge(id, "uid 8", at(6)),
+        Acknowledgement::Already(by.clone())
+    );
+    assert_eq!(findings.open()[0].acknowledged.as_ref(), Some(&by));
+    let closed = findings.flush(at(9));
+    assert_eq!(
+        (closed[0].state(), closed[0].acknowledged.as_ref()),
+        ("closed", Some(&by))
+    );
+    assert_eq!(
+        findings.acknowledge(id, "uid 7", at(10)),
+        Acknowledgement::Unknown
+    );
+}

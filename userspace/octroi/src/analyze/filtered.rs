@@ -50,6 +50,8 @@ impl Record for FlowLine {
             Field::Severity => self
                 .severity()
                 .map(|severity| Severity::name(severity).into()),
+            Field::Lasted => Some(number(self.seconds())),
+            Field::Family | Field::Finding => None,
         }
     }
 }

@@ -1,16 +1,13 @@
 //! `octroi alerts`: what a SOC should see, past and to come.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Result;
 use octroi_api::{AlertRow, AlertsPage};
 use octroi_policy::protocol::protocol_name;
 
+use super::follow::INTERVAL;
 use super::{AlertsArguments, client};
-
-/// How often new alerts are asked for when following.
-const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Prints alerts, oldest first; with `--follow` goes on until interrupted.
 pub(super) fn run(arguments: &AlertsArguments) -> Result<ExitCode> {
@@ -32,7 +29,7 @@ pub(super) fn run(arguments: &AlertsArguments) -> Result<ExitCode> {
                 return Ok(ExitCode::SUCCESS);
             }
             limit = 10_000;
-            tokio::time::sleep(FOLLOW_INTERVAL).await;
+            tokio::time::sleep(INTERVAL).await;
         }
     })
 }

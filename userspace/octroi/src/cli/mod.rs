@@ -1,10 +1,13 @@
 //! The command line: each flag defined once, with its documentation.
 
 mod alerts;
+mod calls;
 mod client;
 mod detach;
 mod explain;
+mod findings;
 mod flows;
+mod follow;
 mod policy;
 mod status;
 pub(crate) mod table;
@@ -46,6 +49,11 @@ pub(crate) enum Command {
     Flows(FlowsArguments),
     /// List recent alerts, or follow them.
     Alerts(AlertsArguments),
+    /// List calls of people that run and that are over (who, over which service, how long, how much),
+    /// or follow them.
+    Calls(follow::WatchedArguments),
+    /// List findings (hits on tracking links), open ones first, follow or acknowledge them.
+    Findings(FindingsArguments),
     /// Open the dashboard.
     Tui(TuiArguments),
     /// Say under whose law an address, a prefix, a name or a past flow stands, what the policy does with
@@ -112,6 +120,16 @@ pub(crate) struct AlertsArguments {
     /// Go on as new ones come, until interrupted.
     #[arg(long)]
     pub(crate) follow: bool,
+}
+
+/// Arguments of `findings`.
+#[derive(Debug, Args)]
+pub(crate) struct FindingsArguments {
+    #[command(flatten)]
+    pub(crate) watched: follow::WatchedArguments,
+    /// Note that you look into these open findings; it is told in the event stream. Operators only.
+    #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["follow", "filter", "limit", "json"])]
+    pub(crate) acknowledge: Vec<u64>,
 }
 
 /// Arguments of `tui`.
@@ -255,6 +273,8 @@ pub(crate) fn dispatch(arguments: Arguments) -> Result<ExitCode> {
         Command::Status(client) => status::run(&client),
         Command::Flows(flows) => flows::run(&flows),
         Command::Alerts(alerts) => alerts::run(&alerts),
+        Command::Calls(calls) => calls::run(&calls),
+        Command::Findings(findings) => findings::run(&findings),
         Command::Tui(tui) => client::tui(tui),
         Command::Explain(explain) => explain::run(&explain),
         Command::Analyze(analyze) => crate::analyze::run(&analyze),

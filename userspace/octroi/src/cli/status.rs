@@ -83,8 +83,15 @@ fn render(report: &StatusReport) -> String {
     line(
         "flows",
         format!(
-            "{} of {}  alerts {}  calls {}",
-            report.flows, report.flows_capacity, report.alerts, report.calls
+            "{} of {}  alerts {}  calls {}{}",
+            report.flows,
+            report.flows_capacity,
+            report.alerts,
+            report.calls,
+            match report.calls_dropped {
+                0 => String::new(),
+                dropped => format!(" ({dropped} parts could not be remembered)"),
+            }
         ),
     );
     let holds: Vec<_> = report

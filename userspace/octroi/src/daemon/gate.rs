@@ -75,7 +75,7 @@ impl Gate {
             }
         }
         let origin = origin(&config);
-        let mut teller = Teller::open(&config.events, &origin)?;
+        let mut teller = Teller::open(&config.events, config.calls, &origin)?;
         let progress = Progress::start();
         progress.step("opening the atlas");
         let (atlas, opened) = super::atlas::open(&config.atlas, judge::day_of_law())?;

@@ -29,6 +29,8 @@ mod timers;
 mod turns;
 mod updates;
 mod watch;
+mod watch_log;
+mod watched;
 
 use std::path::Path;
 use std::process::ExitCode;

@@ -44,6 +44,7 @@ pub(super) fn status(gate: &Arc<Gate>) -> Result<StatusReport, ApiError> {
         flows_capacity: capacity,
         alerts: engine.teller.log().raised(),
         calls: engine.teller.watch().calls().0,
+        calls_dropped: engine.teller.watch().calls().1,
         tracking_hits: engine.teller.watch().findings().hits(),
         findings: engine
             .teller

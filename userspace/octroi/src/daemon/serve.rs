@@ -6,8 +6,8 @@ use std::time::Duration;
 use octroi_api::filter::{At, Filter};
 use octroi_api::{
     AlertsPage, ApiError, ErrorCode, ExplainRequest, Explained, Handler, HelloReply,
-    MAX_ALERT_ROWS, MAX_FLOW_ROWS, MIN_INTERVAL_MS, PROTOCOL, Peer, PolicyCheck, Request, Response,
-    Topic, Update, WatchRequest,
+    MAX_ALERT_ROWS, MAX_FLOW_ROWS, MAX_WATCHED_ROWS, MIN_INTERVAL_MS, PROTOCOL, Peer, PolicyCheck,
+    Request, Response, Topic, Update, WatchRequest,
 };
 use octroi_geo_db::catalogue::Language;
 use octroi_policy::{Opaque, Policy};
@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::MissedTickBehavior;
 
 use super::gate::Gate;
-use super::{past, reason, report, rows};
+use super::{past, reason, report, rows, watched};
 use crate::judge::{self, Named, Question};
 
 const TCP: u8 = 6;
@@ -34,10 +34,11 @@ impl Handler for Service {
         }
     }
 
-    async fn handle(&self, _peer: &Peer, request: Request) -> Result<Response, ApiError> {
+    async fn handle(&self, peer: &Peer, request: Request) -> Result<Response, ApiError> {
         let gate = Arc::clone(&self.0);
+        let peer = peer.clone();
         // Answers take locks and read the kernel: not on the thread that drains the rings.
-        tokio::task::spawn_blocking(move || answer(&gate, request))
+        tokio::task::spawn_blocking(move || answer(&gate, &peer, request))
             .await
             .map_err(|error| {
                 ApiError::new(
@@ -59,7 +60,7 @@ impl Handler for Service {
     }
 }
 
-fn answer(gate: &Arc<Gate>, request: Request) -> Result<Response, ApiError> {
+fn answer(gate: &Arc<Gate>, peer: &Peer, request: Request) -> Result<Response, ApiError> {
     Ok(match request {
         Request::Status => Response::Status(Box::new(report::status(gate)?)),
         Request::Flows {
@@ -91,6 +92,25 @@ fn answer(gate: &Arc<Gate>, request: Request) -> Result<Response, ApiError> {
             let filter = parse_filter(filter.as_deref())?;
             Response::Alerts(alerts_page(gate, &filter, limit, after))
         }
+        Request::Calls {
+            filter,
+            limit,
+            after,
+        } => {
+            let filter = parse_filter(filter.as_deref())?;
+            Response::Calls(watched::calls_page(gate, &filter, limit, after))
+        }
+        Request::Findings {
+            filter,
+            limit,
+            after,
+        } => {
+            let filter = parse_filter(filter.as_deref())?;
+            Response::Findings(watched::findings_page(gate, &filter, limit, after))
+        }
+        Request::Acknowledge { id } => Response::Done {
+            message: watched::acknowledge(gate, peer, id)?,
+        },
         Request::Jurisdictions { filter } => {
             let filter = parse_filter(filter.as_deref())?;
             Response::Jurisdictions(rows::jurisdictions_page(gate, &filter))
@@ -202,6 +222,17 @@ fn check(gate: &Gate, text: &str, file: &str) -> PolicyCheck {
 struct Filters {
     flows: Filter,
     alerts: Filter,
+    calls: Filter,
+    findings: Filter,
+}
+
+/// What a client was told already.
+#[derive(Clone, Copy, Default)]
+struct Told {
+    alert: Option<u64>,
+    policy: Option<u32>,
+    /// State of the log of calls and findings; `None`: nothing was told.
+    watched: Option<watched::State>,
 }
 
 impl Filters {
@@ -209,6 +240,8 @@ impl Filters {
         Ok(Self {
             flows: parse_filter(request.filter.as_deref())?,
             alerts: parse_filter(request.alert_filter.as_deref())?,
+            calls: parse_filter(request.call_filter.as_deref())?,
+            findings: parse_filter(request.finding_filter.as_deref())?,
         })
     }
 }
@@ -226,8 +259,7 @@ async fn stream(
     let watched = Arc::new((request, filters));
     let mut sequence = 0;
     let mut skipped = 0;
-    let mut last_alert = None;
-    let mut last_policy = None;
+    let mut told = Told::default();
     loop {
         tokio::select! {
             _ = ticks.tick() => {}
@@ -239,14 +271,11 @@ async fn stream(
         }
         sequence += 1;
         let (gate, watched) = (Arc::clone(&gate), Arc::clone(&watched));
-        let made = tokio::task::spawn_blocking(move || {
-            update(&gate, &watched.0, &watched.1, last_alert, last_policy)
-        });
-        let Ok((mut update, newest_alert, generation)) = made.await else {
+        let made = tokio::task::spawn_blocking(move || update(&gate, &watched.0, &watched.1, told));
+        let Ok((mut update, now_told)) = made.await else {
             return;
         };
-        last_alert = newest_alert;
-        last_policy = Some(generation);
+        told = now_told;
         update.sequence = sequence;
         update.skipped = skipped;
         if sender.try_send(update).is_err() {
@@ -259,9 +288,8 @@ fn update(
     gate: &Arc<Gate>,
     request: &WatchRequest,
     filters: &Filters,
-    last_alert: Option<u64>,
-    last_policy: Option<u32>,
-) -> (Update, Option<u64>, u32) {
+    told: Told,
+) -> (Update, Told) {
     let wants = |topic| request.topics.contains(&topic);
     let report = report::status(gate).ok();
     let lost = report.as_ref().map_or(0, octroi_api::StatusReport::lost);
@@ -275,8 +303,11 @@ fn update(
         flows: None,
         jurisdictions: None,
         alerts: None,
+        calls: None,
+        findings: None,
         policy: None,
     };
+    let mut now_told = told;
     if wants(Topic::Flows) {
         let limit = limit as usize;
         update.flows = Some(rows::flows_page(gate, &filters.flows, request.sort, limit));
@@ -284,20 +315,30 @@ fn update(
     if wants(Topic::Jurisdictions) {
         update.jurisdictions = Some(rows::jurisdictions_page(gate, &filters.flows));
     }
-    let generation = gate.engine().generation;
-    if wants(Topic::Policy) && last_policy != Some(generation) {
+    let (state, generation) = {
+        let engine = gate.engine();
+        (watched::State::of(&engine), engine.generation)
+    };
+    // A filter may ask for ages, which change by themselves.
+    let changed = told.watched != Some(state);
+    if wants(Topic::Calls) && (changed || state.runs() || !filters.calls.is_all()) {
+        let (filter, limit) = (&filters.calls, limit.min(MAX_WATCHED_ROWS));
+        update.calls = Some(watched::calls_page(gate, filter, limit, None));
+    }
+    if wants(Topic::Findings) && (changed || !filters.findings.is_all()) {
+        let (filter, limit) = (&filters.findings, limit.min(MAX_WATCHED_ROWS));
+        update.findings = Some(watched::findings_page(gate, filter, limit, None));
+    }
+    now_told.watched = Some(state);
+    if wants(Topic::Policy) && told.policy != Some(generation) {
         update.policy = Some(Box::new(report::policy_view(gate)));
     }
-    let mut newest = last_alert;
+    now_told.policy = Some(generation);
     if wants(Topic::Alerts) {
-        let page = alerts_page(gate, &filters.alerts, limit.min(MAX_ALERT_ROWS), last_alert);
-        newest = page
-            .rows
-            .first()
-            .map(|row| row.id)
-            .or(last_alert)
-            .or(Some(0));
+        let page = alerts_page(gate, &filters.alerts, limit.min(MAX_ALERT_ROWS), told.alert);
+        let newest = page.rows.first().map(|row| row.id);
+        now_told.alert = newest.or(told.alert).or(Some(0));
         update.alerts = Some(page);
     }
-    (update, newest, generation)
+    (update, now_told)
 }

@@ -21,12 +21,12 @@ impl Gate {
             |datapath, _| datapath.flow_places(),
             |datapath, engine, places| engine.sweep(datapath, places),
         );
-        let mut media = Media::default();
+        let mut media = self.engine().teller.watch().media();
         self.in_turns(
             |_, engine| engine.registry.places(),
             |datapath, engine, places| engine.end_flows(datapath, places, began_ns, &mut media),
         );
-        self.engine().end_sweep(&media);
+        self.engine().end_sweep(media);
     }
 }
 
@@ -80,7 +80,7 @@ impl Engine {
         media.note(&self.judge, self.registry.among(places));
     }
 
-    fn end_sweep(&mut self, media: &Media) {
+    fn end_sweep(&mut self, media: Media) {
         self.teller.calls(&self.judge, &self.clock, media);
         self.teller.unfold();
     }

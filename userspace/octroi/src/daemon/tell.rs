@@ -9,11 +9,14 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use jiff::Timestamp;
 use octroi_abi::event::FlowEvent;
+use octroi_events::finding::Acknowledgement;
 use octroi_events::fold::{FoldOptions, Folder};
 use octroi_events::sink::{
     Dispatcher, DispatcherOptions, FileOptions, FileSink, QueueStatus, Sink, StdoutSink,
 };
-use octroi_events::{Alert, Event, FlowRecord, Notice, Origin, Stats, Verdict};
+use octroi_events::{
+    Alert, CallRecord, Event, Finding, FlowRecord, Notice, Origin, Stats, Verdict,
+};
 use octroi_inspect::name::NameEvent;
 use tracing::warn;
 
@@ -24,7 +27,8 @@ use super::reason::{Reasons, conversation, end_reason};
 use super::registry::{End, LiveFlow};
 use super::rows;
 use super::watch::{Media, Watch};
-use crate::config::EventsConfig;
+use super::watch_log::WatchLog;
+use crate::config::{CallsConfig, EventsConfig};
 use crate::judge::Judge;
 
 /// How long the sinks may take for what waits when the daemon stops.
@@ -39,11 +43,12 @@ pub(super) struct Teller {
     interfaces: HashMap<u32, Arc<str>>,
     flow_records: bool,
     watch: Watch,
+    watched: WatchLog,
 }
 
 impl Teller {
     /// Opens the sinks of the configuration.
-    pub(super) fn open(config: &EventsConfig, origin: &Origin) -> Result<Self> {
+    pub(super) fn open(config: &EventsConfig, calls: CallsConfig, origin: &Origin) -> Result<Self> {
         let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
         if let Some(path) = &config.eve {
             let mut options = FileOptions::new(path);
@@ -67,7 +72,8 @@ impl Teller {
             reasons: Reasons::default(),
             interfaces: HashMap::new(),
             flow_records: config.flow_records,
-            watch: Watch::default(),
+            watch: Watch::new(calls),
+            watched: WatchLog::default(),
         })
     }
 
@@ -106,31 +112,45 @@ impl Teller {
         &self.watch
     }
 
+    /// The calls and findings that were told.
+    pub(super) fn watched(&self) -> &WatchLog {
+        &self.watched
+    }
+
+    /// Somebody looks into a finding.
+    pub(super) fn acknowledge(&mut self, id: u64, by: &str) -> Acknowledgement {
+        let taken = self.watch.acknowledge(id, by);
+        if let Acknowledgement::Taken(word) = &taken {
+            self.tell_finding(Finding::clone(word));
+        }
+        taken
+    }
+
     /// A name was asked for or said.
     pub(super) fn heard(&mut self, judge: &Judge, event: &NameEvent) {
         for finding in self.watch.heard(judge, event) {
-            self.send(Event::Finding(finding));
+            self.tell_finding(finding);
         }
     }
 
     /// A name was asked for in DNS.
     pub(super) fn asked(&mut self, judge: &Judge, client: IpAddr, name: &str) {
         for finding in self.watch.asked(judge, client, name) {
-            self.send(Event::Finding(finding));
+            self.tell_finding(finding);
         }
     }
 
     /// Tells the calls that are over.
-    pub(super) fn calls(&mut self, judge: &Judge, clock: &Clock, media: &Media) {
+    pub(super) fn calls(&mut self, judge: &Judge, clock: &Clock, media: Media) {
         for call in self.watch.over(judge, clock, media) {
-            self.send(Event::Call(call));
+            self.tell_call(call);
         }
     }
 
     /// Tells the calls that are left: every flow has ended.
     pub(super) fn last_calls(&mut self, judge: &Judge, clock: &Clock) {
         for call in self.watch.last(judge, clock) {
-            self.send(Event::Call(call));
+            self.tell_call(call);
         }
     }
 
@@ -173,13 +193,27 @@ impl Teller {
         }
     }
 
+    fn tell_finding(&mut self, finding: Finding) {
+        if let Some(dispatcher) = &self.dispatcher {
+            let event = dispatcher.handle().send(Event::Finding(finding.clone()));
+            self.watched.finding(event, finding);
+        }
+    }
+
+    fn tell_call(&mut self, call: CallRecord) {
+        if let Some(dispatcher) = &self.dispatcher {
+            let event = dispatcher.handle().send(Event::Call(call.clone()));
+            self.watched.call(event, call);
+        }
+    }
+
     /// Tells the alerts whose window is over, and what is due of findings. To be called about once a second.
     pub(super) fn unfold(&mut self) {
         for alert in self.folder.expire(Timestamp::now()) {
             self.tell_alert(&alert);
         }
         for finding in self.watch.expire() {
-            self.send(Event::Finding(finding));
+            self.tell_finding(finding);
         }
     }
 
@@ -229,7 +263,7 @@ impl Teller {
             self.tell_alert(&alert);
         }
         for finding in self.watch.close() {
-            self.send(Event::Finding(finding));
+            self.tell_finding(finding);
         }
         if let Some(dispatcher) = self.dispatcher.take() {
             let left = dispatcher.shutdown(PATIENCE);
