@@ -5,6 +5,7 @@ use octroi_geo_db::profile::{ControlBasis, HostingConfidence, Profile, Reach, Sp
 use crate::naming::{EchSeen, Naming};
 use crate::sets::{Names, Places, Prefixes, Words, ZoneSet};
 use crate::subject::Facts;
+use crate::tracking::{self, TrackingLink};
 
 /// A condition. A fact that is missing never satisfies one, negated or not.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,6 +49,8 @@ pub enum Condition {
     To(ZoneSet),
     /// `name`: host name.
     Name(Names),
+    /// `tracking_link`: how the name is one that records who opens it.
+    TrackingLink(Vec<TrackingLink>),
     /// `naming`: what the name rests on.
     Naming(Vec<Naming>),
     /// `speaks`: what the client speaks.
@@ -95,6 +98,7 @@ impl Condition {
             Self::Prefix(_) => "prefix",
             Self::To(_) => "to",
             Self::Name(_) => "name",
+            Self::TrackingLink(_) => "tracking_link",
             Self::Naming(_) => "naming",
             Self::Speaks(_) => "speaks",
             Self::Ech(_) => "ech",
@@ -127,6 +131,7 @@ impl Condition {
             | Self::Sovereign(_)
             | Self::Qualification(_)
             | Self::Name(_)
+            | Self::TrackingLink(_)
             | Self::Naming(_)
             | Self::Speaks(_)
             | Self::Ech(_) => Scope::Named,
@@ -160,6 +165,7 @@ impl Condition {
             Self::Naming(_) => 19,
             Self::Ech(_) => 20,
             Self::Speaks(_) => 21,
+            Self::TrackingLink(_) => 22,
         }
     }
 
@@ -211,6 +217,9 @@ impl Condition {
             Self::Prefix(prefixes) => facts.in_prefixes(prefixes),
             Self::To(zones) => facts.to_zones(*zones),
             Self::Name(names) => subject.name.is_some_and(|name| names.contains(name)),
+            Self::TrackingLink(wanted) => subject
+                .name
+                .is_some_and(|name| tracking::is_one_of(wanted, subject.catalogue, name)),
             // `Pending` is never asked for.
             Self::Naming(wanted) => wanted.contains(&subject.naming),
             Self::Speaks(words) => facts.speaks().is_some_and(|word| words.contains(word)),

@@ -24,6 +24,7 @@ mod render;
 pub mod sets;
 pub mod subject;
 pub mod tables;
+mod tracking;
 pub mod transition;
 pub mod words;
 
@@ -40,4 +41,5 @@ pub use presets::PRESETS;
 pub use query::QueryVerdict;
 pub use subject::Subject;
 pub use tables::Tables;
+pub use tracking::TrackingLink;
 pub use transition::Embedded;

@@ -128,7 +128,9 @@ impl Asked<'_> {
             // A service of the catalogue stands at public addresses. Where a name leads to one's own,
             // its address is judged when it is used.
             Condition::Special(_) | Condition::To(_) if self.reach.is_some() => Three::No,
-            Condition::From(_) | Condition::Name(_) => condition.holds(&self.facts).into(),
+            Condition::From(_) | Condition::Name(_) | Condition::TrackingLink(_) => {
+                condition.holds(&self.facts).into()
+            }
             // A flow with a name has one of these four.
             Condition::Naming(wanted) => {
                 let named = Naming::ASKED

@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 /// The names that random policies name, one below each, and one that nobody knows.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 12] = [
     "zoom.us",
     "eu.zoom.us",
     "example.org",
@@ -26,6 +26,9 @@ const NAMES: [&str; 9] = [
     "tchap.gouv.fr",
     "oodrive.com",
     "nobody.invalid",
+    "grabify.link",
+    "x1.canarytokens.com",
+    "grabify.invalid",
 ];
 const SPEECH: [Option<&str>; 5] = [None, Some("tls"), Some("quic"), Some("ssh"), Some("rtp")];
 const NAMED: [Naming; 4] = [
@@ -100,7 +103,13 @@ fn a_name_stops(policy: &Policy, atlas: &SmallAtlas, unnamed: Subject<'_>) -> bo
             let profile = laid(&service.id);
             let own = service.domains.iter().take(1).map(AsRef::as_ref);
             // A name of nobody's whose CNAME leads there.
-            let vanity = ["nobody.invalid", "www.example.org"];
+            let vanity = [
+                "nobody.invalid",
+                "www.example.org",
+                "grabify.link",
+                "x1.canarytokens.com",
+                "grabify.invalid",
+            ];
             { own.chain(vanity) }.any(|name| stops(Some(name), &profile, &NAMED))
         })
 }

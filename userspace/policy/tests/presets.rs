@@ -39,7 +39,9 @@ struct Case {
     speaks: Option<String>,
     /// How its client hides its name.
     ech: Option<EchSeen>,
-    /// What its name rests on; with any of the three it has spoken.
+    /// The name; with it, or any of the three above and below, its client has spoken.
+    name: Option<String>,
+    /// What its name rests on.
     naming: Option<Naming>,
     verdict: String,
     rule: String,
@@ -47,7 +49,7 @@ struct Case {
 
 impl Case {
     fn has_spoken(&self) -> bool {
-        self.speaks.is_some() || self.ech.is_some() || self.naming.is_some()
+        self.speaks.is_some() || self.ech.is_some() || self.naming.is_some() || self.name.is_some()
     }
 
     fn naming(&self) -> Naming {
@@ -111,7 +113,8 @@ fn presets_judge_telling_destinations() {
                 asn: None,
                 protocol: 6,
                 port: 443,
-                name: case.has_spoken().then_some("www.example.org"),
+                name: { case.name.as_deref() }
+                    .or_else(|| case.has_spoken().then_some("www.example.org")),
                 naming: case.naming(),
                 speaks: case.speaks.as_deref(),
                 ech: case.ech.unwrap_or_default(),
@@ -241,6 +244,16 @@ fn names_that_presets_forbid_are_refused_before_there_is_an_address() {
         "foreign-resolvers"
     );
     assert_eq!(rule("gdpr", "use-application-dns.net"), "firefox-own-dns");
+    for preset in ["gdpr", "cloud-au-centre", "france-only"] {
+        for name in ["grabify.link", "x.iplogger.org"] {
+            assert_eq!(rule(preset, name), "tracking-links", "{preset} {name}");
+        }
+        // Lawful uses, or a mere likeness: the address decides.
+        for name in ["canarytokens.com", "grabify.example"] {
+            assert_eq!(refused(preset, name), None, "{preset} {name}");
+        }
+    }
+    assert_eq!(refused("observe", "grabify.link"), None);
     for name in [
         "www.service-public.fr",
         "visio.numerique.gouv.fr",

@@ -17,6 +17,7 @@ use crate::condition::{Condition, Scope};
 use crate::model::{Policy, Rule};
 use crate::naming::{EchSeen, NamesMode, Naming, SPEECH};
 use crate::subject::{Facts, Subject};
+use crate::tracking::TrackingLink;
 
 /// Most outcomes (names by ways of learning them) that are tried for one cell; with more, the cell
 /// waits when any name could change its verdict at all.
@@ -225,17 +226,27 @@ impl<'p> Strict<'p> {
         });
         let patterns = patterns.flatten().map(|pattern| pattern.name.as_str());
         let domains = self.services.iter().flat_map(|service| &service.domains);
-        let known: HashSet<&str> = patterns.chain(domains.map(AsRef::as_ref)).collect();
+        let tracks = |condition: &Condition| matches!(condition, Condition::TrackingLink(_));
+        let tracked = { self.policy.rules.iter() }.any(|rule| rule.conditions.iter().any(tracks));
+        let loggers = { self.catalogue.ip_loggers() }.filter(|_| tracked);
+        let known: HashSet<&str> = patterns
+            .chain(domains.map(AsRef::as_ref))
+            .chain(loggers.map(|logger| &*logger.host))
+            .collect();
         let numbers: HashMap<&str, usize> = { self.services.iter() }
             .enumerate()
             .map(|(index, service)| (service.id.as_ref(), index))
             .collect();
         let mut kinds: HashSet<NameKind> = HashSet::new();
-        let mut add = |name: &str| {
+        let mut add = |name: &str, tracking: Option<TrackingLink>| {
             let names = bits(self.policy, |rule| {
-                rule.conditions.iter().all(
-                    |condition| !matches!(condition, Condition::Name(names) if !names.contains(name)),
-                )
+                rule.conditions.iter().all(|condition| match condition {
+                    Condition::Name(names) => names.contains(name),
+                    Condition::TrackingLink(wanted) => {
+                        tracking.is_some_and(|found| wanted.contains(&found))
+                    }
+                    _ => true,
+                })
             });
             let service = self.catalogue.service_of_domain(name);
             let service = service.and_then(|service| numbers.get(service.id.as_ref()).copied());
@@ -248,10 +259,15 @@ impl<'p> Strict<'p> {
             }
             kinds.insert(NameKind { names, service });
         };
-        add(FRESH);
+        add(FRESH, None);
+        if tracked {
+            add(FRESH, Some(TrackingLink::LookAlike));
+        }
         for name in known {
-            add(name);
-            add(&format!("{FRESH}.{name}"));
+            for name in [name, &format!("{FRESH}.{name}")] {
+                let tracking = TrackingLink::of(self.catalogue, name).filter(|_| tracked);
+                add(name, tracking);
+            }
         }
         kinds.into_iter().collect()
     }
@@ -317,7 +333,7 @@ impl<'p> Strict<'p> {
 }
 
 const fn is_name(condition: &Condition) -> bool {
-    matches!(condition, Condition::Name(_))
+    matches!(condition, Condition::Name(_) | Condition::TrackingLink(_))
 }
 
 const fn is_of_client(condition: &Condition) -> bool {

@@ -10,6 +10,7 @@ use crate::naming::Naming;
 use crate::protocol::protocol_name;
 use crate::sets::ZoneSet;
 use crate::subject::Facts;
+use crate::tracking::{self, TrackingLink};
 
 /// Why a rule matched: its conditions and the facts that met them.
 pub(super) fn why(rule: &Rule, facts: &Facts<'_>, policy: &Policy) -> Text {
@@ -82,6 +83,10 @@ fn noun(condition: &Condition) -> Text {
         Condition::Prefix(_) => ("destination", "destination"),
         Condition::To(_) => ("zone of the destination", "zone de la destination"),
         Condition::Name(_) => ("name", "nom"),
+        Condition::TrackingLink(_) => (
+            "tracking link by its name",
+            "lien de traçage d'après le nom",
+        ),
         Condition::Naming(_) => ("what the name rests on", "ce qui fonde le nom"),
         Condition::Speaks(_) => ("what is spoken", "langage parlé"),
         Condition::Ech(_) => ("hiding of the name (ECH)", "dissimulation du nom (ECH)"),
@@ -133,6 +138,14 @@ fn found(condition: &Condition, facts: &Facts<'_>, policy: &Policy) -> Option<Te
         }
         Condition::To(_) => Some(zone_name(policy, facts.destination_zone())),
         Condition::Name(_) => word(subject.name?),
+        Condition::TrackingLink(_) => {
+            let name = subject.name?;
+            let told = TrackingLink::of(subject.catalogue, name).map(|found| {
+                let family = tracking::family(subject.catalogue, name);
+                Text::verbatim(format!("{} ({family})", found.name()))
+            });
+            Some(told.unwrap_or_else(none))
+        }
         Condition::Naming(_) => {
             (subject.naming != Naming::Pending).then(|| Text::verbatim(subject.naming.name()))
         }
@@ -168,6 +181,7 @@ pub(crate) fn asked(condition: &Condition, policy: &Policy) -> Text {
         Condition::Asn(asns) => listed(asns.iter()),
         Condition::Prefix(prefixes) => listed(prefixes.items()),
         Condition::Name(names) => listed(names.items()),
+        Condition::TrackingLink(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
         Condition::Naming(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
         Condition::Ech(wanted) => listed(wanted.iter().map(|wanted| wanted.name())),
     }

@@ -57,6 +57,7 @@ fn within(inner: &Condition, outer: &Condition, catalogue: &Catalogue) -> bool {
         (Condition::Asn(a), Condition::Asn(b)) => subset(a, b),
         (Condition::Prefix(a), Condition::Prefix(b)) => prefixes(a, b),
         (Condition::Name(a), Condition::Name(b)) => names(a, b),
+        (Condition::TrackingLink(a), Condition::TrackingLink(b)) => subset(a, b),
         (Condition::Naming(a), Condition::Naming(b)) => subset(a, b),
         (Condition::Ech(a), Condition::Ech(b)) => subset(a, b),
         _ => false,

@@ -140,6 +140,7 @@ const fn is_told_by_name(condition: &Condition) -> bool {
     matches!(
         condition,
         Condition::Name(_)
+            | Condition::TrackingLink(_)
             | Condition::Service(_)
             | Condition::Category(_)
             | Condition::Sovereign(_)
@@ -210,6 +211,7 @@ fn is_about_place(rule: &Rule) -> bool {
                 | Condition::Asn(_)
                 | Condition::Operator(_)
                 | Condition::Name(_)
+                | Condition::TrackingLink(_)
                 | Condition::Naming(_)
                 | Condition::Speaks(_)
                 | Condition::Ech(_)

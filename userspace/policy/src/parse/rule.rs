@@ -10,12 +10,13 @@ use crate::diagnostic::{Offset, did_you_mean};
 use crate::model::Rule;
 use crate::naming::{EchSeen, Naming, SPEECH};
 use crate::protocol;
+use crate::tracking::TrackingLink;
 
 /// Keys that are no conditions.
 const PLAIN_KEYS: [&str; 5] = ["id", "title", "verdict", "shadow", "basis"];
 
 /// Keys of the conditions that a rule can have.
-pub const CONDITION_KEYS: [&str; 22] = [
+pub const CONDITION_KEYS: [&str; 23] = [
     "from",
     "to",
     "hosting",
@@ -33,6 +34,7 @@ pub const CONDITION_KEYS: [&str; 22] = [
     "prefix",
     "special",
     "name",
+    "tracking_link",
     "naming",
     "speaks",
     "ech",
@@ -79,6 +81,11 @@ const ECHS: [(&str, EchSeen); 4] = [
     ("grease", EchSeen::Grease),
     ("possible", EchSeen::Possible),
     ("real", EchSeen::Real),
+];
+const TRACKING_LINKS: [(&str, TrackingLink); 3] = [
+    ("listed", TrackingLink::Listed),
+    ("dual_use", TrackingLink::DualUse),
+    ("look_alike", TrackingLink::LookAlike),
 ];
 /// Names the kernel's other deciders go by (`Policy::rule_name`).
 const RESERVED_IDS: [&str; 5] = ["default", "opaque", "control", "gateway", "none"];
@@ -231,6 +238,9 @@ impl Reader<'_, '_> {
             "asn" => Condition::Asn(self.asns(value, key)),
             "prefix" => Condition::Prefix(self.prefixes(value, key)),
             "name" => Condition::Name(self.names(value, key)),
+            "tracking_link" => {
+                Condition::TrackingLink(values::choices(reporter, value, key, &TRACKING_LINKS))
+            }
             "naming" => Condition::Naming(values::choices(reporter, value, key, &NAMINGS)),
             "speaks" => {
                 Condition::Speaks(self.words(value, key, &SPEECH, "a word of the language"))

@@ -226,8 +226,9 @@ fn client() -> BoxedStrategy<String> {
         maybe(list("naming", namings)),
         maybe(negatable("speaks", &["tls", "quic", "ssh", "unknown"])),
         maybe(list("ech", hidden)),
+        maybe(list("tracking_link", &["listed", "dual_use", "look_alike"])),
     )
-        .prop_map(|(naming, speaks, ech)| naming + &speaks + &ech)
+        .prop_map(|(naming, speaks, ech, tracking)| naming + &speaks + &ech + &tracking)
         .boxed()
 }
 
