@@ -1,5 +1,6 @@
 //! Real clients, and what they see: the only judge of whether a gate works.
 
+pub mod call;
 pub mod curl;
 pub mod hello;
 pub mod openssl;
