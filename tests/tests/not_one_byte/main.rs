@@ -86,7 +86,11 @@ fn not_one_byte_of_a_forbidden_handshake_leaves_under_strict() {
                     assert_eq!(attempt.seen, Seen::Answered, "{mode} {client}: {attempt:?}");
                     assert!(payload > 0);
                 } else {
-                    assert_ne!(attempt.seen, Seen::Answered, "{mode} {client}: {attempt:?}");
+                    // What is cut after the fact may have been answered before, on a machine that
+                    // gives the daemon no time.
+                    if strict {
+                        assert_ne!(attempt.seen, Seen::Answered, "{client}: {attempt:?}");
+                    }
                     assert_eq!(
                         payload == 0,
                         strict,
