@@ -9,6 +9,7 @@
 //! `fuzz/corpus/<name>`; the test refuses a target that lacks one of them.
 
 mod captures;
+mod frames;
 pub mod mutate;
 mod names;
 mod packets;
@@ -17,6 +18,7 @@ mod sources;
 mod streams;
 
 pub use self::captures::capture;
+pub use self::frames::{answer, sound};
 pub use self::names::{certificate, dns, http1, http2, tls};
 pub use self::packets::{fragment, packet, tunnel};
 pub use self::products::{atlas, catalogue, declaration};
@@ -35,7 +37,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 27] = [
+pub const TARGETS: [Target; 29] = [
     target("mmdb", mmdb),
     target("range_csv", range_csv),
     target("geofeed", geofeed),
@@ -63,6 +65,8 @@ pub const TARGETS: [Target; 27] = [
     target("quic", quic),
     target("starttls", starttls),
     target("namer", namer),
+    target("sound", sound),
+    target("answer", answer),
 ];
 
 const fn target(name: &'static str, run: fn(&[u8])) -> Target {

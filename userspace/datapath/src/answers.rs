@@ -29,11 +29,15 @@ const UDP: u8 = 17;
 const HOPS: u8 = 64;
 
 /// The frame that carries `message` back to who sent `frame`, over UDP; `None`: not an Ethernet frame
-/// around an IP packet, or the message is too long for one.
+/// around an IP packet of the key's family, or the message is too long for one.
 #[must_use]
 pub fn answer(frame: &[u8], key: &FlowKey, message: &[u8]) -> Option<Vec<u8>> {
     let head = link_head(frame)?;
     let is_v4 = key.family == 4;
+    // An answer of one family in a frame of the other would be read as something else.
+    if head.ends_with(&IPV4.to_be_bytes()) != is_v4 {
+        return None;
+    }
     let ip_bytes = if is_v4 { IPV4_BYTES } else { IPV6_BYTES };
     let udp_length = u16::try_from(UDP_BYTES + message.len()).ok()?;
     let mut out = Vec::with_capacity(head.len() + ip_bytes + usize::from(udp_length));
@@ -227,5 +231,10 @@ mod tests {
         assert_eq!(answer(&query(&[0x8847], 4), &key(4), b"x"), None);
         assert_eq!(answer(&query(&[0x8100; 5], 4), &key(4), b"x"), None);
         assert_eq!(answer(&query(&[], 4), &key(4), &vec![0; 70_000]), None);
+        assert_eq!(
+            answer(&query(&[], 4), &key(6), b"x"),
+            None,
+            "another family"
+        );
     }
 }
