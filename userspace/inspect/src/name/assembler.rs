@@ -35,6 +35,12 @@ impl Assembler {
         self.data.len() + self.beyond() + self.pending.len() * PIECE_BYTES
     }
 
+    /// The offset behind the last byte that is held.
+    pub(super) fn end(&self) -> usize {
+        let pending = self.pending.iter().map(|(at, bytes)| at + bytes.len());
+        pending.max().unwrap_or(0).max(self.data.len())
+    }
+
     /// Bytes held beyond a gap.
     fn beyond(&self) -> usize {
         self.pending.iter().map(|(_, bytes)| bytes.len()).sum()
@@ -94,6 +100,13 @@ impl Assembler {
         }
         self.pending.drain(..taken);
         Ok(())
+    }
+
+    /// All that is held, in pieces with their offsets.
+    pub(super) fn into_pieces(self) -> impl Iterator<Item = (usize, Box<[u8]>)> {
+        std::iter::once((0, self.data.into_boxed_slice()))
+            .filter(|(_, bytes)| !bytes.is_empty())
+            .chain(self.pending)
     }
 
     /// Drops `count` bytes from the front; what stays is moved to offset 0.

@@ -30,6 +30,8 @@ pub(super) struct Fragments {
     sequence: u16,
     length: usize,
     bytes: Assembler,
+    /// Number of the hello whose pieces contradicted each other: nothing of it is read any more.
+    spoiled: Option<u16>,
 }
 
 /// Whether a datagram begins with a record of DTLS 1.0 or 1.2 (1.3 begins as 1.2 does).
@@ -40,6 +42,11 @@ pub(super) fn is_record(datagram: &[u8]) -> bool {
 impl Fragments {
     pub(super) fn held(&self) -> usize {
         self.bytes.held()
+    }
+
+    /// Whether a hello is not to be read, whatever comes.
+    pub(super) fn is_spoiled(&self) -> bool {
+        self.spoiled.is_some()
     }
 
     /// Reads a datagram for which [`is_record`] holds; holds at most `limit` bytes.
@@ -101,6 +108,9 @@ impl Fragments {
         if length > MAX_HELLO.min(limit) || offset + bytes.len() > length {
             return Read::Malformed;
         }
+        if self.spoiled == Some(sequence) {
+            return Read::Other;
+        }
         if bytes.len() == length {
             return whole(bytes);
         }
@@ -110,13 +120,17 @@ impl Fragments {
                 sequence,
                 length,
                 bytes: Assembler::default(),
+                spoiled: self.spoiled,
             };
         }
         if let Err(refused) = self.bytes.insert(offset, bytes, length) {
             self.bytes = Assembler::default();
             return match refused {
                 Refused::TooLong => Read::Malformed,
-                Refused::Contradicts => Read::Contradicts,
+                Refused::Contradicts => {
+                    self.spoiled = Some(sequence);
+                    Read::Contradicts
+                }
             };
         }
         if self.bytes.data().len() < length {
@@ -173,6 +187,24 @@ mod tests {
                 Fragments::default().read(&joined[..length], 65_536);
             }
         }
+    }
+
+    #[test]
+    fn a_hello_that_contradicts_itself_is_not_read_later_either() {
+        let (good, evil) = (
+            dtls_fragments(&dtls_hello_body("good.example", 900), 300),
+            dtls_fragments(&dtls_hello_body("evil.example", 900), 300),
+        );
+        let mut fragments = Fragments::default();
+        assert!(matches!(fragments.read(&good[3], 65_536), Read::Part));
+        assert!(matches!(
+            fragments.read(&evil[3], 65_536),
+            Read::Contradicts
+        ));
+        for datagram in good.iter().chain(&evil) {
+            assert!(matches!(fragments.read(datagram, 65_536), Read::Other));
+        }
+        assert!(fragments.is_spoiled() && fragments.held() == 0);
     }
 
     #[test]

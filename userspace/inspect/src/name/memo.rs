@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 use octroi_abi::flow::FlowKey;
 
-use super::AppProtocol;
 use super::assembler::Assembler;
 use super::dtls::Fragments;
 use super::fair::Fair;
@@ -13,6 +12,7 @@ use super::quic::Connection;
 use super::shape::Rtp;
 use super::talk::Greeting;
 use super::tls::ClientHello;
+use super::{AppProtocol, Sample};
 
 /// What a TCP stream, or a stretch of it, is read as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,7 +39,12 @@ pub(super) struct Stream {
     pub(super) partial: ClientHello,
     /// Lines of conversation read.
     pub(super) lines: u16,
+    /// Segments that came before this stretch, and lie before its start.
+    pub(super) earlier: Vec<Segment>,
 }
+
+/// A segment that waits: its sequence number, and its bytes.
+pub(super) type Segment = (u32, Box<[u8]>);
 
 impl Stream {
     pub(super) fn new(kind: Kind, start: u32) -> Self {
@@ -49,7 +54,34 @@ impl Stream {
             bytes: Assembler::default(),
             partial: ClientHello::default(),
             lines: 0,
+            earlier: Vec::new(),
         }
+    }
+
+    /// Memory held, bytes: 0 when nothing is.
+    pub(super) fn held(&self) -> usize {
+        self.bytes.held() + held(&self.earlier)
+    }
+
+    /// All that came, in segments.
+    pub(super) fn into_segments(self) -> Vec<Segment> {
+        let pieces = self.bytes.into_pieces().map(|(offset, bytes)| {
+            let offset = u32::try_from(offset).unwrap_or(0);
+            (self.start.wrapping_add(offset), bytes)
+        });
+        self.earlier.into_iter().chain(pieces).collect()
+    }
+
+    /// The sequence number behind the bytes that came without a gap.
+    pub(super) fn end(&self) -> u32 {
+        let bytes = u32::try_from(self.bytes.data().len()).unwrap_or(0);
+        self.start.wrapping_add(bytes)
+    }
+
+    /// The sequence number behind all bytes that came.
+    pub(super) fn end_of_all(&self) -> u32 {
+        let bytes = u32::try_from(self.bytes.end()).unwrap_or(0);
+        self.start.wrapping_add(bytes)
     }
 
     /// Lets go of `count` bytes that were read.
@@ -62,6 +94,13 @@ impl Stream {
 /// What a segment that waits takes beside its bytes, about.
 const SEGMENT_BYTES: usize = 48;
 
+fn held(segments: &[Segment]) -> usize {
+    let bytes = segments
+        .iter()
+        .map(|(_, bytes)| SEGMENT_BYTES + bytes.len());
+    bytes.sum()
+}
+
 /// One direction of a TCP flow.
 #[derive(Default)]
 pub(super) enum Side {
@@ -69,7 +108,7 @@ pub(super) enum Side {
     #[default]
     Fresh,
     /// Segments that may belong behind a start that was overtaken.
-    Waiting(Vec<(u32, Box<[u8]>)>),
+    Waiting(Vec<Segment>),
     /// Being put together.
     Reading(Box<Stream>),
     /// In the middle: only a new start is of interest.
@@ -81,11 +120,8 @@ pub(super) enum Side {
 impl Side {
     pub(super) fn held(&self) -> usize {
         match self {
-            Self::Waiting(segments) => segments
-                .iter()
-                .map(|(_, bytes)| SEGMENT_BYTES + bytes.len())
-                .sum(),
-            Self::Reading(stream) => stream.bytes.held(),
+            Self::Waiting(segments) => held(segments),
+            Self::Reading(stream) => stream.held(),
             Self::Fresh | Self::Middle | Self::Done => 0,
         }
     }
@@ -143,6 +179,8 @@ pub(super) struct Memo {
     pub(super) wants_certificate: bool,
     /// TCP: where the client's stream begins.
     pub(super) first_byte: FirstByte,
+    /// TCP: the sequence number behind what was read of the client's stream.
+    pub(super) read_to: Option<u32>,
     /// TCP: replies, outbound.
     pub(super) sides: [Side; 2],
     pub(super) quic: Option<Box<Connection>>,
@@ -158,6 +196,14 @@ impl Memo {
         let sides: usize = self.sides.iter().map(Side::held).sum();
         let quic = self.quic.as_ref().map_or(0, |quic| quic.held());
         sides + quic + self.dtls.as_ref().map_or(0, |dtls| dtls.held())
+    }
+
+    /// The client's stream was read as far as a sequence number.
+    pub(super) fn read(&mut self, sample: &Sample<'_>, end: u32) {
+        let is_farther = |known: u32| end.wrapping_sub(known) < u32::MAX / 2;
+        if sample.outbound && self.read_to.is_none_or(is_farther) {
+            self.read_to = Some(end);
+        }
     }
 
     /// Lets go of all bytes held.

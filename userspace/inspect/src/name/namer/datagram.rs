@@ -71,7 +71,7 @@ impl Namer {
         let fragments = memo.dtls.get_or_insert_with(Box::<Fragments>::default);
         let read = fragments.read(sample.payload, self.limits.stream_bytes);
         let is_open = fragments.held() > 0;
-        if !is_open {
+        if !is_open && !fragments.is_spoiled() {
             memo.dtls = None;
         }
         match read {

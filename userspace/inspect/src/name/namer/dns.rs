@@ -147,7 +147,8 @@ impl Namer {
             read += 2 + length;
         }
         stream.consume(read);
-        if stream.bytes.held() == 0 || sample.cut {
+        // What comes next belongs behind it, and what was read is not read again.
+        if sample.cut {
             Side::Middle
         } else {
             Side::Reading(stream)

@@ -2,6 +2,7 @@
 
 mod datagram;
 mod dns;
+mod order;
 mod stream;
 mod tell;
 

@@ -1,5 +1,6 @@
 //! TCP: where a hello or a request begins, and putting it together.
 
+use super::order::{end_of, in_stream, is_before, unread};
 use super::{Namer, PORT_DNS, State, Told};
 use crate::name::assembler::Refused;
 use crate::name::memo::{FirstByte, Kind, Memo, Side, Stream};
@@ -8,7 +9,6 @@ use crate::name::talk::{self, Greeting, Words};
 use crate::name::tls::server::{self, Shown};
 use crate::name::tls::{self, ClientHello, Progress};
 use crate::name::{AppProtocol, Head, NameEvent, NameSource, Sample, http, http2};
-use crate::packet::tcp_flag;
 
 /// Segments, and bytes of them, held of one direction while its start is waited for.
 const MAX_WAITING: usize = 6;
@@ -23,8 +23,11 @@ impl Namer {
         memo: &mut Memo,
         out: &mut Vec<NameEvent>,
     ) -> State {
-        let Some(sample) = &in_stream(sample, memo) else {
+        let Some(sample) = in_stream(sample, memo) else {
             return State::Talk;
+        };
+        let Some(sample) = &unread(sample, memo) else {
+            return State::Silent;
         };
         let side = std::mem::take(&mut memo.sides[usize::from(sample.outbound)]);
         let side = match side {
@@ -49,8 +52,7 @@ impl Namer {
                 if stream.kind == Kind::Start && is_before(sample.sequence, stream.start) =>
             {
                 // What was held is no start: this segment was overtaken by it.
-                let held = (stream.start, stream.bytes.data().into());
-                self.begin(Side::Waiting(vec![held]), sample, memo, out)
+                self.begin(Side::Waiting(stream.into_segments()), sample, memo, out)
             }
             Side::Reading(stream) => self.go_on(stream, sample, memo, out),
             side => self.begin(side, sample, memo, out),
@@ -59,6 +61,7 @@ impl Namer {
             _ if !sample.outbound => State::Talk,
             Side::Reading(stream) => match stream.kind {
                 Kind::Talk(_) if stream.bytes.held() == 0 => State::Talk,
+                Kind::Dns if stream.bytes.held() == 0 => State::Silent,
                 _ => State::Open,
             },
             _ => State::Silent,
@@ -103,11 +106,12 @@ impl Namer {
             }
             _ => {}
         }
-        let kind = match kind_of(sample, is_first) {
+        let kind = match kind_of(sample, sample.payload, is_first) {
             Start::Is(kind) => kind,
             Start::More => Kind::Start,
             Start::Speaks(protocol) => {
                 note(memo, protocol);
+                memo.read(sample, end_of(sample));
                 return Side::Middle;
             }
             Start::Not => {
@@ -116,9 +120,13 @@ impl Namer {
                     && let Some(protocol) = talk::answers(greeting, sample.payload)
                 {
                     note(memo, protocol);
+                    memo.read(sample, end_of(sample));
                     return Side::Middle;
                 }
                 if sample.outbound && memo.first_byte != FirstByte::Unknown {
+                    if is_first {
+                        memo.read(sample, end_of(sample));
+                    }
                     return Side::Middle;
                 }
                 let is_waiting = matches!(side, Side::Fresh | Side::Waiting(_));
@@ -129,6 +137,7 @@ impl Namer {
             }
         };
         if kind == Kind::Tls
+            && !matches!(side, Side::Waiting(_))
             && let Progress::Whole(hello) = tls::client_hello(sample.payload)
         {
             // The usual hello: nothing is copied.
@@ -139,11 +148,21 @@ impl Namer {
         if let Side::Waiting(segments) = side {
             for (sequence, bytes) in segments {
                 let offset = sequence.wrapping_sub(stream.start) as usize;
-                // What does not fit is no part of this stretch.
-                let _ = stream
+                let inserted = stream
                     .bytes
                     .insert(offset, &bytes, self.limits.stream_bytes);
+                match inserted {
+                    Ok(()) => {}
+                    // It lies before this stretch, which may turn out to be no start.
+                    Err(Refused::TooLong) => stream.earlier.push((sequence, bytes)),
+                    Err(Refused::Contradicts) => {
+                        return self.contradicted(&stream, sample, memo);
+                    }
+                }
             }
+        }
+        if kind != Kind::Start {
+            stream.earlier = Vec::new();
         }
         self.go_on(stream, sample, memo, out)
     }
@@ -167,16 +186,29 @@ impl Namer {
             .bytes
             .insert(offset as usize, payload, self.limits.stream_bytes);
         match inserted {
-            Ok(()) => self.advance(stream, sample, memo, out),
+            Ok(()) => {
+                memo.read(sample, stream.end());
+                self.advance(stream, sample, memo, out)
+            }
             Err(Refused::TooLong) => {
                 self.stats.streams_too_long += 1;
                 self.give_up(&stream, sample, memo, out);
                 Side::Middle
             }
-            Err(Refused::Contradicts) => {
-                self.stats.streams_contradicted += 1;
-                Side::Middle
-            }
+            Err(Refused::Contradicts) => self.contradicted(&stream, sample, memo),
+        }
+    }
+
+    /// Pieces of a stream contradict each other: nothing that they may have said is read.
+    fn contradicted(&mut self, stream: &Stream, sample: &Sample<'_>, memo: &mut Memo) -> Side {
+        self.stats.streams_contradicted += 1;
+        memo.read(sample, stream.end_of_all());
+        memo.read(sample, end_of(sample));
+        // Where the next message of DNS begins is not known.
+        if stream.kind == Kind::Dns {
+            Side::Done
+        } else {
+            Side::Middle
         }
     }
 
@@ -189,9 +221,10 @@ impl Namer {
         out: &mut Vec<NameEvent>,
     ) -> Side {
         match stream.kind {
-            Kind::Start => match start::of(stream.bytes.data(), true) {
+            Kind::Start => match kind_of(sample, stream.bytes.data(), true) {
                 Start::Is(kind) => {
                     stream.kind = kind;
+                    stream.earlier = Vec::new();
                     self.advance(stream, sample, memo, out)
                 }
                 Start::More if !sample.cut => Side::Reading(stream),
@@ -332,38 +365,11 @@ impl Namer {
     }
 }
 
-/// Whether a sequence number lies before another one.
-fn is_before(sequence: u32, other: u32) -> bool {
-    sequence != other && other.wrapping_sub(sequence) < u32::MAX / 2
-}
-
 /// Notes what is spoken, when that is not known yet.
 fn note(memo: &mut Memo, protocol: AppProtocol) {
     if memo.speaks == AppProtocol::Unknown {
         memo.speaks = protocol;
     }
-}
-
-/// The sample without what lies before the client's first byte; `None` when nothing is left.
-fn in_stream<'a>(sample: &Sample<'a>, memo: &mut Memo) -> Option<Sample<'a>> {
-    let mut sample = *sample;
-    if sample.tcp_flags & tcp_flag::SYN != 0 {
-        // Data on a SYN (RFC 7413) begins behind the number of the SYN.
-        sample.sequence = sample.sequence.wrapping_add(1);
-        if sample.outbound {
-            memo.first_byte.note(sample.sequence);
-        }
-    }
-    if sample.outbound
-        && let FirstByte::At(first) = memo.first_byte
-        && matches!(memo.sides[1], Side::Fresh)
-        && is_before(sample.sequence, first)
-    {
-        let before = first.wrapping_sub(sample.sequence) as usize;
-        sample.payload = sample.payload.get(before..)?;
-        sample.sequence = first;
-    }
-    (!sample.payload.is_empty()).then_some(sample)
 }
 
 /// Holds a segment that may belong behind a start that is still to come.
@@ -385,14 +391,15 @@ fn hold(side: Side, sample: &Sample<'_>) -> Side {
     Side::Waiting(segments)
 }
 
-/// What a TCP segment begins, when that can be told.
-fn kind_of(sample: &Sample<'_>, is_first: bool) -> Start {
+/// What the first bytes of a stretch begin, when that can be told.
+fn kind_of(sample: &Sample<'_>, bytes: &[u8], is_first: bool) -> Start {
     if [sample.key.inside_port, sample.key.outside_port].contains(&PORT_DNS) {
         // Other protocols hide there: the first bytes of these are no length of a query.
-        return match start::of(sample.payload, false) {
-            Start::Is(kind) if is_first && sample.outbound => Start::Is(kind),
+        return match start::of(bytes, false) {
+            _ if bytes.is_empty() => Start::More,
+            known @ (Start::Is(_) | Start::More) if is_first && sample.outbound => known,
             _ => Start::Is(Kind::Dns),
         };
     }
-    start::of(sample.payload, is_first)
+    start::of(bytes, is_first)
 }

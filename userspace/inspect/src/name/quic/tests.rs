@@ -372,6 +372,52 @@ proptest! {
         prop_assert_eq!(connection.held(), 0);
     }
 
+    /// One frame says something else than the others, whenever it comes: no name, or the one that a
+    /// server reads that takes what came first.
+    #[test]
+    fn a_frame_that_lies_gives_no_wrong_name(
+        cuts in proptest::collection::vec(1_usize..700, 0..6),
+        lie in (0_usize..700, 1_usize..700, 0_usize..700, 1_u8..),
+        order in any::<u64>(),
+    ) {
+        let message = hello_message(Some("true.example.org"), &["h3"], false, 400);
+        let from = lie.0 % message.len();
+        let to = from + 1 + lie.1 % (message.len() - from);
+        let mut other = message.clone();
+        other[from + lie.2 % (to - from)] ^= lie.3;
+        let mut ends: Vec<usize> = cuts.into_iter().filter(|at| *at < message.len()).collect();
+        ends.extend([0, message.len()]);
+        ends.sort_unstable();
+        ends.dedup();
+        let mut pieces: Vec<(usize, usize, &[u8])> =
+            ends.windows(2).map(|ends| (ends[0], ends[1], &message[..])).collect();
+        pieces.push((from, to, &other));
+        let count = u64::try_from(pieces.len()).unwrap();
+        for index in 0..pieces.len() {
+            let other = order.rotate_left(u32::try_from(index).unwrap()) % count;
+            pieces.swap(index, usize::try_from(other).unwrap());
+        }
+        let mut first = vec![None; message.len()];
+        let mut connection = Connection::default();
+        let mut told = Vec::new();
+        for (number, (from, to, source)) in (0..).zip(&pieces) {
+            for at in *from..*to {
+                first[at].get_or_insert(source[at]);
+            }
+            let frames = crypto(*from, &source[*from..*to]);
+            let packet = seal(V1, b"chosen-id", b"chosen-id", number, &frames);
+            told.extend(name(connection.read(&packet, 65_536)));
+        }
+        let first: Vec<u8> = first.into_iter().flatten().collect();
+        let server = match tls::handshake(&first, Transport::Quic) {
+            Progress::Whole(hello) => hello.name,
+            Progress::More(_) | Progress::Not => None,
+        };
+        prop_assert!(told.len() <= 1);
+        prop_assert!(told.is_empty() || told.first() == server.as_ref(), "{told:?} {server:?}");
+        prop_assert_eq!(connection.held(), 0);
+    }
+
     #[test]
     fn never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200), start in 0_usize..4) {
         let starts: [&[u8]; 4] = [&[], &[0xc0, 0, 0, 0, 1, 8], b"\xc3Q046\x50", b"\x09aaaaaaaaQ043CHLO"];

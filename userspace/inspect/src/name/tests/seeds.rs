@@ -7,8 +7,8 @@ use std::path::Path;
 use super::*;
 use crate::name::quic::tests::{V1, V2, crypto, seal};
 use crate::testing::{
-    certificate, dtls_fragments, dtls_hello_body, ech_config_list, ethernet, ip, ip_with,
-    server_messages, tcp, udp,
+    certificate, connection_request, dtls_fragments, dtls_hello_body, ech_config_list, ethernet,
+    in_prelogin, ip, ip_with, mysql_request, prelogin, server_messages, start_tls, tcp, udp,
 };
 
 /// A seed: target, name, bytes.
@@ -179,6 +179,24 @@ fn stream_seeds() -> Vec<Seed> {
             with(3, b"a1 CAPABILITY\r\na2 STARTTLS\r\n"),
         ),
         ("starttls", "xmpp", with(40, xmpp)),
+        ("starttls", "ldap", with(7, &start_tls(true))),
+        (
+            "starttls",
+            "postgresql",
+            with(6, &[0, 0, 0, 8, 4, 210, 22, 48, 0, 0, 0, 8, 4, 210, 22, 47]),
+        ),
+        ("starttls", "mysql", with(30, &mysql_request())),
+        (
+            "starttls",
+            "tds",
+            [&[50][..], &prelogin(), &in_prelogin(&said)].concat(),
+        ),
+        (
+            "starttls",
+            "rdp",
+            with(9, &connection_request(b"Cookie: mstshash=me\r\n", true)),
+        ),
+        ("starttls", "untagged", with(4, b"STARTTLS\r\n")),
         (
             "starttls",
             "http",
@@ -254,6 +272,56 @@ fn packet_seeds() -> Vec<Seed> {
             "tunnel",
             "etherip",
             ip(A, B, 97, &[&[0x30, 0][..], &inner_frame].concat()),
+        ),
+        (
+            "tunnel",
+            "capwap-wireless",
+            over_udp(
+                5247,
+                &[
+                    &[0, 0x10, 3, 0, 0, 0, 0, 0, 0x11, 8][..],
+                    &[0; 22],
+                    &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0],
+                ]
+                .concat(),
+                &inner,
+            ),
+        ),
+        (
+            "tunnel",
+            "capwap-ethernet",
+            over_udp(5247, &[0, 0x10, 2, 0, 0, 0, 0, 0], &inner_frame),
+        ),
+        (
+            "tunnel",
+            "l2tp-3",
+            ip(
+                A,
+                B,
+                115,
+                &[&[0, 0, 0, 9, 1, 2, 3, 4][..], &ethernet(0x86dd, &six)].concat(),
+            ),
+        ),
+        (
+            "tunnel",
+            "l2tp-3-udp",
+            over_udp(1701, &[0, 3, 0, 0, 0, 0, 0, 9], &ethernet(0x86dd, &six)),
+        ),
+        ("tunnel", "gue", over_udp(6080, &[0, 4, 0, 0], &inner)),
+        (
+            "tunnel",
+            "gre-udp",
+            over_udp(4754, &[0, 0, 0x65, 0x58], &inner_frame),
+        ),
+        (
+            "tunnel",
+            "authenticated",
+            ip(
+                A,
+                B,
+                51,
+                &[&[6, 4][..], &[7; 22], &tcp(4000, 443, 7, 0x18, b"payload")].concat(),
+            ),
         ),
         ("fragment", "in-order", behind_lengths(&pieces)),
         (

@@ -111,6 +111,7 @@ fn an_address_as_host_contradicts_no_answer() {
         300,
         SECOND,
     );
+    let mut at = 0;
     for (host, expected) in [
         (SERVER, Evidence::Unasked),
         ("192.0.2.77", Evidence::Contradicted),
@@ -119,7 +120,8 @@ fn an_address_as_host_contradicts_no_answer() {
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         let mut events = Vec::new();
         let flow = key(protocol::TCP, 5000, 80);
-        namer.observe(&sample(flow, 0, request.as_bytes()), &mut events);
+        namer.observe(&sample(flow, at, request.as_bytes()), &mut events);
+        at += u32::try_from(request.len()).unwrap();
         assert_eq!(events.last().unwrap().evidence, expected, "{host}");
     }
 }
