@@ -174,7 +174,7 @@ pub fn sound(data: &[u8]) {
     };
     if how > 2 {
         if let Some((said, frame)) = rest.split_first_chunk::<12>() {
-            octroi_datapath::is_sound(&as_said(said, frame), frame);
+            let _ = octroi_datapath::is_sound(&as_said(said, frame), frame);
         }
         return;
     }

@@ -245,6 +245,33 @@ pub(crate) fn certificate(names: &[&str]) -> Vec<u8> {
     )
 }
 
+/// A certificate whose issuer and subject have a common name and nothing else.
+pub(crate) fn tor_certificate(issuer: &str, subject: &str, extensions: bool) -> Vec<u8> {
+    let name = |text: &str| {
+        let attribute = der(
+            0x30,
+            &[der(6, &[0x55, 4, 3]), der(0x0c, text.as_bytes())].concat(),
+        );
+        der(0x30, &der(0x31, &attribute))
+    };
+    let times = [der(0x17, b"250101000000Z"), der(0x17, b"350101000000Z")].concat();
+    let mut parts = vec![
+        der(0xa0, &der(2, &[2])),
+        der(2, &[1, 2, 3]),
+        der(0x30, &der(6, &[0x2a, 3])),
+        name(issuer),
+        der(0x30, &times),
+        name(subject),
+        der(0x30, &der(3, &[0; 80])),
+    ];
+    if extensions {
+        parts.push(der(0xa3, &der(0x30, &[])));
+    }
+    let signed = der(0x30, &parts.concat());
+    let rest = [der(0x30, &der(6, &[0x2a, 3])), der(3, &[0; 72])].concat();
+    der(0x30, &[signed, rest].concat())
+}
+
 /// A server's first handshake messages: hello, certificate and done, or a hello of TLS 1.3.
 pub(crate) fn server_messages(certificate: &[u8], tls_1_3: bool) -> Vec<u8> {
     let message = |kind: u8, body: &[u8]| {

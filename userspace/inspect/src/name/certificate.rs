@@ -78,6 +78,79 @@ fn subject_names(der: &[u8]) -> Option<Vec<String>> {
     None
 }
 
+/// Whether a server name may be one that Tor's clients make up for a link: `www.`, 4 to 25 letters
+/// and digits of base 32, `.com`. Real names are of this form too.
+pub(crate) fn may_be_tor(name: &str) -> bool {
+    is_made_up(name.as_bytes(), b".com", 4..=25)
+}
+
+/// Whether a certificate is one that Tor's relays make up for their links (tor-spec, "Negotiating
+/// and initializing channels"; `tor_tls_context_init_one`): issuer and subject have a common name
+/// and nothing else, `www.`, 8 to 20 characters of base 32, `.com` and `.net`; no extensions.
+pub(super) fn is_tor(der: &[u8]) -> bool {
+    tor_names(der).is_some_and(|(issuer, subject)| {
+        is_made_up(issuer, b".com", 8..=20) && is_made_up(subject, b".net", 8..=20)
+    })
+}
+
+fn is_made_up(name: &[u8], end: &[u8], lengths: std::ops::RangeInclusive<usize>) -> bool {
+    let label = name
+        .strip_prefix(b"www.")
+        .and_then(|rest| rest.strip_suffix(end));
+    label.is_some_and(|label| {
+        lengths.contains(&label.len())
+            && label
+                .iter()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'2'..=b'7'))
+    })
+}
+
+/// The common names of issuer and subject, when there is nothing else in them, nor behind the key.
+fn tor_names(der: &[u8]) -> Option<(&[u8], &[u8])> {
+    const INTEGER: u8 = 0x02;
+    const VERSION: u8 = 0xa0;
+    let signed = only(only(der, SEQUENCE)?, SEQUENCE)?;
+    let mut elements = Elements(signed);
+    let tags = [
+        VERSION, INTEGER, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE, SEQUENCE,
+    ];
+    let mut parts = [&[][..]; 7];
+    for (part, expected) in parts.iter_mut().zip(tags) {
+        let (tag, content) = elements.next()?;
+        if tag != expected {
+            return None;
+        }
+        *part = content;
+    }
+    if !elements.0.is_empty() {
+        return None;
+    }
+    Some((only_common_name(parts[3])?, only_common_name(parts[5])?))
+}
+
+/// The only attribute of a name, when it is its common name (2.5.4.3).
+fn only_common_name(name: &[u8]) -> Option<&[u8]> {
+    const SET: u8 = 0x31;
+    const COMMON_NAME: [u8; 3] = [0x55, 4, 3];
+    const UTF8: u8 = 0x0c;
+    const PRINTABLE: u8 = 0x13;
+    let whole = |elements: Elements<'_>| elements.0.is_empty().then_some(());
+    let mut outer = Elements(name);
+    let (set, attributes) = outer.next()?;
+    whole(outer)?;
+    let mut inner = Elements(attributes);
+    let (sequence, attribute) = inner.next()?;
+    whole(inner)?;
+    let mut parts = Elements(attribute);
+    let kind = parts.next()?;
+    let (tag, value) = parts.next()?;
+    let fits = set == SET
+        && sequence == SEQUENCE
+        && kind == (OBJECT_IDENTIFIER, &COMMON_NAME[..])
+        && matches!(tag, UTF8 | PRINTABLE);
+    fits.then_some(value)
+}
+
 /// Whether a name of a certificate covers a host name (RFC 9525 section 6.3): itself, or with
 /// `*` for the whole first label.
 pub(super) fn covers(pattern: &str, host: &str) -> bool {
@@ -92,7 +165,7 @@ pub(super) fn covers(pattern: &str, host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::certificate;
+    use crate::testing::{certificate, tor_certificate};
     use proptest::prelude::*;
 
     #[test]
@@ -107,6 +180,51 @@ mod tests {
         for length in 0..many.len() {
             assert!(names(&many[..length]).is_empty(), "{length}");
         }
+    }
+
+    #[test]
+    fn certificates_that_relays_make_up() {
+        let link = tor_certificate(
+            "www.g6ghvisevf3ibuu5.com",
+            "www.xkgk7fdx362yyyxib.net",
+            false,
+        );
+        assert!(is_tor(&link));
+        for length in 0..link.len() {
+            assert!(!is_tor(&link[..length]), "{length}");
+        }
+        for (issuer, subject, extensions) in [
+            (
+                "www.g6ghvisevf3ibuu5.com",
+                "www.xkgk7fdx362yyyxib.net",
+                true,
+            ),
+            (
+                "www.g6ghvisevf3ibuu5.com",
+                "www.xkgk7fdx362yyyxib.com",
+                false,
+            ),
+            (
+                "www.g6ghvisevf3ibuu5.net",
+                "www.xkgk7fdx362yyyxib.net",
+                false,
+            ),
+            (
+                "www.g6ghvisevf3ibuu1.com",
+                "www.xkgk7fdx362yyyxib.net",
+                false,
+            ),
+            ("www.short.com", "www.xkgk7fdx362yyyxib.net", false),
+            ("www.example.org", "www.example.org", false),
+        ] {
+            assert!(
+                !is_tor(&tor_certificate(issuer, subject, extensions)),
+                "{issuer} {subject}"
+            );
+        }
+        assert!(!is_tor(&certificate(&["www.example.org"])));
+        assert!(may_be_tor("www.t3i3ru.com") && may_be_tor("www.google.com"));
+        assert!(!may_be_tor("www.abc.com") && !may_be_tor("www.g00gle.com"));
     }
 
     #[test]

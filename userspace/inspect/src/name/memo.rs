@@ -139,6 +139,17 @@ pub(super) enum Said {
     Name,
 }
 
+/// What a server's certificate is read for.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) enum Wants {
+    #[default]
+    Nothing,
+    /// The client's hello had no name: it may tell one.
+    Name,
+    /// The client said this name, which may be made up: the certificate tells whether it is.
+    Tor(Box<str>),
+}
+
 /// Sequence number of a client's first byte.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) enum FirstByte {
@@ -175,8 +186,8 @@ pub(super) struct Memo {
     pub(super) said: Said,
     /// What is spoken, as far as it is known.
     pub(super) speaks: AppProtocol,
-    /// The client's hello had no name: the server's certificate may tell one.
-    pub(super) wants_certificate: bool,
+    /// What the server's certificate is read for.
+    pub(super) wants: Wants,
     /// TCP: where the client's stream begins.
     pub(super) first_byte: FirstByte,
     /// TCP: the sequence number behind what was read of the client's stream.

@@ -31,6 +31,7 @@ mod talk;
 mod tls;
 
 pub use binding::{Binding, Bindings, MAX_TTL_NS, MIN_TTL_NS};
+pub(crate) use certificate::may_be_tor;
 pub use certificate::names as certificate_names;
 pub use dns::{DnsError, MAX_CHAIN, Message, Question, Record, RecordData, Resolution};
 pub use event::{Ech, Evidence, Heard, NameEvent, NameSource, Sample};

@@ -67,7 +67,8 @@ pub enum AppProtocol {
     Openvpn,
     /// IKE (RFC 7296, RFC 2409).
     Ike,
-    /// Tor's directory protocol. Tor's links cannot be told from TLS.
+    /// Tor's directory protocol, and its links up to TLS 1.2, by the certificate. Of TLS 1.3 they
+    /// cannot be told.
     Tor,
 }
 

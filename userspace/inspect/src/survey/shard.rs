@@ -8,6 +8,8 @@ use super::{Name, Naming, Routed, Sink};
 
 /// Payloads read of each direction of a flow.
 pub const SAMPLES_PER_DIRECTION: u8 = 48;
+/// Replies among which a server's certificate is looked for.
+const SAMPLES_OF_CERTIFICATE: u8 = 4;
 /// Of the flows held at once, the part that DNS may take, and the flows inside tunnels.
 const PART_OF_DNS: usize = 8;
 
@@ -217,7 +219,14 @@ fn sample<'a>(
         .name
         .as_deref()
         .is_some_and(|name| matches!(name.source, NameSource::Sni | NameSource::Quic));
-    if is_named {
+    // Except where the server's certificate may say that the name is made up.
+    let is_asked = flow.data.samples[0] < SAMPLES_OF_CERTIFICATE
+        && flow
+            .data
+            .name
+            .as_deref()
+            .is_some_and(|name| crate::name::may_be_tor(&name.name));
+    if is_named && !is_asked {
         flow.data.samples = [SAMPLES_PER_DIRECTION; 2];
     }
     let taken = &mut flow.data.samples[usize::from(outbound)];

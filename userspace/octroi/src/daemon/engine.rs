@@ -144,7 +144,9 @@ impl Engine {
         if flow.state.first_ns != event.first_ns {
             return;
         }
-        if event.protocol != AppProtocol::Unknown {
+        let is_other_speech =
+            event.protocol != AppProtocol::Unknown && flow.app != Some(event.protocol);
+        if is_other_speech {
             flow.app = Some(event.protocol);
         }
         if event.source == NameSource::Nameless {
@@ -165,7 +167,9 @@ impl Engine {
         };
         let replaces = match &flow.name {
             None => true,
-            Some(known) if known.name == told.name => known.source == NameSource::Dns,
+            Some(known) if known.name == told.name => {
+                known.source == NameSource::Dns || is_other_speech
+            }
             // What the client says on this very flow is worth more than what DNS bound to the
             // address.
             Some(known) if known.source == NameSource::Dns => true,

@@ -3,7 +3,7 @@
 use super::order::{end_of, in_stream, is_before, unread};
 use super::{Namer, PORT_DNS, State, Told};
 use crate::name::assembler::Refused;
-use crate::name::memo::{FirstByte, Kind, Memo, Side, Stream};
+use crate::name::memo::{FirstByte, Kind, Memo, Side, Stream, Wants};
 use crate::name::start::{self, Start};
 use crate::name::talk::{self, Greeting, Words};
 use crate::name::tls::server::{self, Shown};
@@ -33,7 +33,9 @@ impl Namer {
         let side = match side {
             Side::Done => Side::Done,
             Side::Fresh | Side::Waiting(_) | Side::Middle
-                if !sample.outbound && memo.wants_certificate && server::begins(sample.payload) =>
+                if !sample.outbound
+                    && memo.wants != Wants::Nothing
+                    && server::begins(sample.payload) =>
             {
                 let stream = Box::new(Stream::new(Kind::Server, sample.sequence));
                 self.go_on(stream, sample, memo, out)
@@ -42,7 +44,7 @@ impl Namer {
             Side::Reading(stream)
                 if stream.kind == Kind::Start
                     && !sample.outbound
-                    && memo.wants_certificate
+                    && memo.wants != Wants::Nothing
                     && server::begins(sample.payload) =>
             {
                 let stream = Box::new(Stream::new(Kind::Server, sample.sequence));
@@ -259,7 +261,7 @@ impl Namer {
                     Shown::Leaf(der) => self.certificate(sample, memo, &der, out),
                     Shown::More | Shown::Nothing => {}
                 }
-                memo.wants_certificate = false;
+                memo.wants = Wants::Nothing;
                 Side::Done
             }
             Kind::Http => {

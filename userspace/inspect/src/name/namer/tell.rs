@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Namer;
 use crate::flow;
-use crate::name::memo::{Memo, Said};
+use crate::name::memo::{Memo, Said, Wants};
 use crate::name::tls::ClientHello;
 use crate::name::{
     AppProtocol, Binding, Ech, Evidence, NameEvent, NameSource, Sample, certificate, hostname,
@@ -41,9 +41,14 @@ impl Namer {
         }
         let Some(name) = hello.name.take() else {
             self.stats.hellos_without_name += 1;
-            memo.wants_certificate = protocol == AppProtocol::Tls && !hello.name_is_invalid;
+            if protocol == AppProtocol::Tls && !hello.name_is_invalid {
+                memo.wants = Wants::Name;
+            }
             return;
         };
+        if memo.speaks == AppProtocol::Tls && certificate::may_be_tor(&name) {
+            memo.wants = Wants::Tor(name.as_str().into());
+        }
         let source = if protocol == AppProtocol::Quic {
             NameSource::Quic
         } else {
@@ -128,8 +133,9 @@ impl Namer {
         self.tell_nameless(sample, memo.speaks, out);
     }
 
-    /// A server showed its certificate to a client that said no name. Its only name is told; of
-    /// several, only the one that DNS gave this address.
+    /// A server showed its certificate to a client that said no name: its only name is told; of
+    /// several, only the one that DNS gave this address. Or to one that said a name as Tor's
+    /// clients make them up: that name is told again when the certificate is made up, too.
     pub(super) fn certificate(
         &mut self,
         sample: &Sample<'_>,
@@ -137,6 +143,21 @@ impl Namer {
         der: &[u8],
         out: &mut Vec<NameEvent>,
     ) {
+        if let Wants::Tor(name) = &memo.wants {
+            if certificate::is_tor(der) {
+                let told = Told {
+                    name: name.to_string(),
+                    source: NameSource::Sni,
+                    protocol: AppProtocol::Tor,
+                    hello: ClientHello::default(),
+                };
+                memo.speaks = AppProtocol::Tor;
+                // The same name once more: what is spoken is another thing.
+                memo.told = None;
+                self.tell(sample, memo, told, out);
+            }
+            return;
+        }
         self.stats.certificates += 1;
         let name = self.name_shown(sample, &certificate::names(der));
         let Some(name) = name.filter(|name| is_hostname(name)) else {

@@ -1,7 +1,7 @@
 //! Names that are hidden, shown by others, or told by the server.
 
 use super::*;
-use crate::testing::{certificate, ech_config_list, server_messages};
+use crate::testing::{certificate, ech_config_list, server_messages, tor_certificate};
 
 const ECH: u16 = 5;
 const HINT: u16 = 4;
@@ -211,6 +211,47 @@ fn a_certificate_says_nothing_beside_a_name() {
     namer.observe(&reply, &mut events);
     assert_eq!(events.len(), 1);
     assert_eq!(namer.stats().certificates, 0);
+}
+
+#[test]
+fn a_link_of_tor_is_told_by_its_certificate() {
+    let made_up = tor_certificate(
+        "www.g6ghvisevf3ibuu5.com",
+        "www.xkgk7fdx362yyyxib.net",
+        false,
+    );
+    let real = certificate(&["www.t3i3ru.com"]);
+    for (name, shown, is_tor) in [
+        ("www.t3i3ru.com", &made_up, true),
+        ("www.t3i3ru.com", &real, false),
+        ("t3i3ru.com", &made_up, false),
+    ] {
+        let mut namer = Namer::new(NamerLimits::default());
+        let flow = key(protocol::TCP, 5000, 443);
+        let mut events = Vec::new();
+        namer.observe(&sample(flow, 0, &hello(name)), &mut events);
+        let reply = records(&server_messages(shown, false), 16_384);
+        let reply = Sample {
+            outbound: false,
+            ..sample(flow, 0, &reply)
+        };
+        for _ in 0..2 {
+            assert_eq!(namer.observe(&reply, &mut events), Heard::Settled);
+        }
+        let told: Vec<_> = events
+            .iter()
+            .map(|event| (&*event.name, event.source, event.protocol))
+            .collect();
+        let mut expected = vec![(name, NameSource::Sni, AppProtocol::Tls)];
+        if is_tor {
+            expected.push((name, NameSource::Sni, AppProtocol::Tor));
+        }
+        assert_eq!(told, expected);
+        assert_eq!(
+            (namer.stats().certificates, namer.stats().held_bytes),
+            (0, 0)
+        );
+    }
 }
 
 #[test]
