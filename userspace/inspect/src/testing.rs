@@ -343,7 +343,7 @@ pub(crate) fn start_tls(long: bool) -> Vec<u8> {
     out
 }
 
-/// MySQL's request for TLS.
+/// `MySQL`'s request for TLS.
 pub(crate) fn mysql_request() -> Vec<u8> {
     let mut out = vec![32, 0, 0, 1, 0x85, 0xae, 0xff, 0x19, 0, 0, 0, 1, 45];
     out.resize(36, 0);

@@ -95,27 +95,24 @@ impl Bindings {
             until_ns,
         };
         let pair = (mapped(client), mapped(address));
-        let weight = match self.pairs.get_mut(&pair) {
-            Some(bound) => {
-                let names = &mut bound.names;
-                names.retain(|other| other.until_ns > now_ns && *other.name != *name);
-                if names.len() >= NAMES_PER_ADDRESS {
-                    let forgotten = names.remove(0);
-                    self.names_forgotten += 1;
-                    bound.forgotten_until_ns = bound.forgotten_until_ns.max(forgotten.until_ns);
-                }
-                names.push(binding);
-                bound.weight()
+        let weight = if let Some(bound) = self.pairs.get_mut(&pair) {
+            let names = &mut bound.names;
+            names.retain(|other| other.until_ns > now_ns && *other.name != *name);
+            if names.len() >= NAMES_PER_ADDRESS {
+                let forgotten = names.remove(0);
+                self.names_forgotten += 1;
+                bound.forgotten_until_ns = bound.forgotten_until_ns.max(forgotten.until_ns);
             }
-            None => {
-                let bound = Bound {
-                    names: vec![binding],
-                    forgotten_until_ns: 0,
-                };
-                let weight = bound.weight();
-                self.pairs.insert(&pair.0, pair, bound);
-                weight
-            }
+            names.push(binding);
+            bound.weight()
+        } else {
+            let bound = Bound {
+                names: vec![binding],
+                forgotten_until_ns: 0,
+            };
+            let weight = bound.weight();
+            self.pairs.insert(&pair.0, pair, bound);
+            weight
         };
         self.pairs.weigh(&pair, weight);
     }

@@ -47,9 +47,9 @@ pub enum AppProtocol {
     Managesieve,
     /// LDAP, in the clear or before its start of TLS (RFC 4511).
     Ldap,
-    /// PostgreSQL, in the clear, before TLS, or by its ALPN.
+    /// `PostgreSQL`, in the clear, before TLS, or by its ALPN.
     Postgresql,
-    /// MySQL and `MariaDB`, in the clear or before TLS.
+    /// `MySQL` and `MariaDB`, in the clear or before TLS.
     Mysql,
     /// Microsoft SQL Server (MS-TDS), before its handshake or by its ALPN.
     Tds,

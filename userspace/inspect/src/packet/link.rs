@@ -35,6 +35,7 @@ mod ethertype {
     pub(super) const MPLS_UNICAST: u16 = 0x8847;
     pub(super) const MPLS_MULTICAST: u16 = 0x8848;
     pub(super) const PPPOE_SESSION: u16 = 0x8864;
+    pub(super) const MAC_SECURITY: u16 = 0x88e5;
     pub(super) const PROVIDER_BACKBONE: u16 = 0x88e7;
     pub(super) const VN_TAG: u16 = 0x8926;
     pub(super) const SERVICE_HEADER: u16 = 0x894f;
@@ -91,6 +92,28 @@ fn service_header(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
     }
 }
 
+/// A frame under IEEE 802.1AE that is authenticated and not encrypted; its check value stands at its
+/// end, where the length of the IP packet leaves it out.
+fn mac_security(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
+    const VERSION: u8 = 0x80;
+    const WITH_CHANNEL: u8 = 0x20;
+    const ENCRYPTED: u8 = 0x08;
+    const CHANGED: u8 = 0x04;
+    const CHECK_BYTES: usize = 16;
+    let control = *data.first().ok_or(Opaque::Truncated)?;
+    if control & (VERSION | ENCRYPTED | CHANGED) != 0 {
+        return Err(Opaque::NotIp);
+    }
+    let at = if control & WITH_CHANNEL == 0 { 6 } else { 14 };
+    // Short frames say how long they are without the check value.
+    let short = usize::from(*data.get(1).ok_or(Opaque::Truncated)?);
+    if short != 0 && data.len() < at + short + CHECK_BYTES {
+        return Err(Opaque::Truncated);
+    }
+    let rest = data.get(at + 2..).ok_or(Opaque::Truncated)?;
+    by_ethertype(u16_at(data, at), rest, tags)
+}
+
 /// IEEE 802.2 with SNAP and an ethertype in it (RFC 1042).
 pub(super) fn snap(data: &[u8], tags: u8) -> Result<Network<'_>, Opaque> {
     match data {
@@ -130,6 +153,7 @@ pub(super) fn by_ethertype(kind: u16, rest: &[u8], tags: u8) -> Result<Network<'
             let frame = rest.get(4..).ok_or(Opaque::Truncated)?;
             inner_ethernet(frame, tags + 1)
         }
+        ethertype::MAC_SECURITY if tags < MAX_VLAN_TAGS => mac_security(rest, tags + 1),
         ethertype::SERVICE_HEADER if tags < MAX_VLAN_TAGS => service_header(rest, tags + 1),
         0..=ethertype::MAX_LENGTH => snap(rest, tags),
         _ => Err(Opaque::NotIp),

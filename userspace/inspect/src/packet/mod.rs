@@ -3,7 +3,7 @@
 //! The semantic twin of the kernel parser: the same shapes are read, and what cannot be read gets
 //! the same [`Opaque`] kind. Offline more shapes are read that the kernel counts as `not_ip`:
 //! MPLS (RFC 3032), PPPoE sessions (RFC 2516), SNAP (RFC 1042), VN-Tag, provider backbone frames
-//! (IEEE 802.1ah) and the network service header (RFC 8300). Fixed header fields are read through
+//! (IEEE 802.1ah), frames that IEEE 802.1AE authenticates and does not encrypt, and the network service header (RFC 8300). Fixed header fields are read through
 //! `pnet_packet` views; every length is checked here first.
 
 mod ipv4;

@@ -75,6 +75,15 @@ fn every_link_header_leads_to_the_packet() {
                 LinkType::ETHERNET,
                 ethernet(0x88e7, &behind(&backbone)),
             ),
+            (
+                "authenticated, not encrypted",
+                LinkType::ETHERNET,
+                [
+                    ethernet(0x88e5, &behind(&[&[0x20, 0][..], &[7; 12], &kind].concat())),
+                    vec![9; 16],
+                ]
+                .concat(),
+            ),
             ("snap", LinkType::ETHERNET, ethernet(200, &behind(&snap))),
             ("raw", LinkType::RAW, packet.clone()),
             ("raw bsd", LinkType::RAW_BSD, packet.clone()),

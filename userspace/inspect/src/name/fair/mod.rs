@@ -104,26 +104,22 @@ impl<K: Copy + Eq + Hash, V: Default> Fair<K, V> {
         let is_full = self.len() >= self.bound.things || self.weight >= self.bound.weight;
         let evicted = if is_full { self.evict() } else { None };
         let owner = self.owners.of(owner);
+        let older = self.owners.newest(owner);
         let slot = Slot {
             key,
             value,
             owner,
             weight: 1,
-            older: self.owners.newest(owner),
+            older,
             newer: NONE,
         };
-        let (at, older) = match self.free.pop() {
-            Some(at) => {
-                let older = slot.older;
-                self.slots[at as usize] = slot;
-                (at, older)
-            }
-            None => {
-                let older = slot.older;
-                self.slots.push(slot);
-                // Fewer than `NONE` of them.
-                (u32::try_from(self.slots.len() - 1).unwrap_or(NONE), older)
-            }
+        let at = if let Some(at) = self.free.pop() {
+            self.slots[at as usize] = slot;
+            at
+        } else {
+            self.slots.push(slot);
+            // Fewer than `NONE` of them.
+            u32::try_from(self.slots.len() - 1).unwrap_or(NONE)
         };
         if let Some(older) = self.slots.get_mut(older as usize) {
             older.newer = at;

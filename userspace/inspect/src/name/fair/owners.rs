@@ -36,7 +36,7 @@ const EMPTY: Row = Row {
 /// The clients that hold anything.
 pub(super) struct Owners {
     numbers: HashMap<Client, u32, RandomState>,
-    owners: Vec<Owner>,
+    all: Vec<Owner>,
     free: Vec<u32>,
     /// The next one that loses something is the first in its row.
     ranks: [Row; RANKS],
@@ -48,7 +48,7 @@ impl Default for Owners {
     fn default() -> Self {
         Self {
             numbers: HashMap::default(),
-            owners: Vec::new(),
+            all: Vec::new(),
             free: Vec::new(),
             ranks: [EMPTY; RANKS],
             occupied: 0,
@@ -72,12 +72,12 @@ impl Owners {
             behind: NONE,
         };
         let number = if let Some(number) = self.free.pop() {
-            self.owners[number as usize] = owner;
+            self.all[number as usize] = owner;
             number
         } else {
-            self.owners.push(owner);
+            self.all.push(owner);
             // One for each thing at most.
-            u32::try_from(self.owners.len() - 1).unwrap_or(NONE)
+            u32::try_from(self.all.len() - 1).unwrap_or(NONE)
         };
         self.numbers.insert(*client, number);
         number
@@ -85,12 +85,12 @@ impl Owners {
 
     /// The newest thing of an owner.
     pub(super) fn newest(&self, number: u32) -> u32 {
-        self.owners[number as usize].newest
+        self.all[number as usize].newest
     }
 
     /// A thing was added to an owner's.
     pub(super) fn gain(&mut self, number: u32, thing: u32, weight: u32) {
-        let owner = &mut self.owners[number as usize];
+        let owner = &mut self.all[number as usize];
         if owner.oldest == NONE {
             owner.oldest = thing;
         }
@@ -100,7 +100,7 @@ impl Owners {
 
     /// A thing was taken from an owner's; it stood between two others, or at an end.
     pub(super) fn lose(&mut self, number: u32, weight: u32, older: u32, newer: u32) {
-        let owner = &mut self.owners[number as usize];
+        let owner = &mut self.all[number as usize];
         if older == NONE {
             owner.oldest = newer;
         }
@@ -119,7 +119,7 @@ impl Owners {
 
     /// A thing of an owner weighs something else now.
     pub(super) fn reweigh(&mut self, number: u32, before: u32, now: u32) {
-        let owner = &mut self.owners[number as usize];
+        let owner = &mut self.all[number as usize];
         owner.weight = (owner.weight + u64::from(now)).saturating_sub(u64::from(before));
         // Fewer than 64.
         let rank = u8::try_from(owner.weight.max(1).ilog2()).unwrap_or(0);
@@ -133,7 +133,7 @@ impl Owners {
     pub(super) fn oldest_of_heaviest(&mut self) -> Option<u32> {
         let rank = u8::try_from(self.occupied.checked_ilog2()?).ok()?;
         let number = self.ranks[usize::from(rank)].first;
-        let oldest = self.owners.get(number as usize)?.oldest;
+        let oldest = self.all.get(number as usize)?.oldest;
         self.leave(number);
         self.enter(number, rank);
         Some(oldest)
@@ -142,27 +142,27 @@ impl Owners {
     fn enter(&mut self, number: u32, rank: u8) {
         let row = &mut self.ranks[usize::from(rank)];
         let ahead = std::mem::replace(&mut row.last, number);
-        match self.owners.get_mut(ahead as usize) {
+        match self.all.get_mut(ahead as usize) {
             Some(owner) => owner.behind = number,
             None => row.first = number,
         }
-        let owner = &mut self.owners[number as usize];
+        let owner = &mut self.all[number as usize];
         (owner.rank, owner.ahead, owner.behind) = (Some(rank), ahead, NONE);
         self.occupied |= 1 << rank;
     }
 
     fn leave(&mut self, number: u32) {
-        let owner = &mut self.owners[number as usize];
+        let owner = &mut self.all[number as usize];
         let (ahead, behind) = (owner.ahead, owner.behind);
         let Some(rank) = owner.rank.take() else {
             return;
         };
         let row = &mut self.ranks[usize::from(rank)];
-        match self.owners.get_mut(ahead as usize) {
+        match self.all.get_mut(ahead as usize) {
             Some(owner) => owner.behind = behind,
             None => row.first = behind,
         }
-        match self.owners.get_mut(behind as usize) {
+        match self.all.get_mut(behind as usize) {
             Some(owner) => owner.ahead = ahead,
             None => row.last = ahead,
         }

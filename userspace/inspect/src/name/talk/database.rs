@@ -1,8 +1,8 @@
-//! Databases before their handshakes: PostgreSQL, MySQL, and TDS (Microsoft SQL Server, Azure SQL).
+//! Databases before their handshakes: `PostgreSQL`, `MySQL`, and TDS (Microsoft SQL Server, Azure SQL).
 
 use super::{AppProtocol, Begins, Fit, MAX_LINE, Words, shape};
 
-/// "Message formats" of PostgreSQL: length 8, and the code of a request for TLS, for GSSAPI
+/// "Message formats" of `PostgreSQL`: length 8, and the code of a request for TLS, for GSSAPI
 /// encryption; length 16 and the code of a request to cancel.
 const REQUESTS: [[u8; 8]; 3] = [
     [0, 0, 0, 8, 4, 210, 22, 47],
@@ -75,7 +75,7 @@ pub(super) fn postgresql_words(bytes: &[u8]) -> Words {
     if more { Words::More } else { Words::Clear }
 }
 
-/// Bytes of MySQL's request for TLS behind its packet header.
+/// Bytes of `MySQL`'s request for TLS behind its packet header.
 const MYSQL_REQUEST: usize = 32;
 const MYSQL_HEADER: usize = 4;
 /// `CLIENT_PROTOCOL_41` and `CLIENT_SSL`, in the second byte of the capabilities.
@@ -182,8 +182,7 @@ fn tds(bytes: &[u8]) -> Tds {
         {
             Tds::Prelogin(length)
         }
-        (Fit::SoFar, _) | (_, Fit::SoFar) if bytes.len() < length => Tds::More,
-        (_, Fit::Whole) if bytes.len() < length => Tds::More,
+        (Fit::SoFar, _) | (_, Fit::SoFar | Fit::Whole) if bytes.len() < length => Tds::More,
         _ => Tds::Other,
     }
 }

@@ -75,7 +75,7 @@ fn read(bytes: &[u8]) -> Result<Message, Stop> {
         return Err(Stop::Not);
     }
     let (_, length, rest) = element(bytes)?;
-    if length < 7 || length > MAX_LINE {
+    if !(7..=MAX_LINE).contains(&length) {
         return Err(Stop::Not);
     }
     let whole = bytes.len() - rest.len() + length;

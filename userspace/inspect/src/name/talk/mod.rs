@@ -1,6 +1,6 @@
 //! Conversations that come before a handshake, from the client's first words to its request for
 //! TLS: in lines (SMTP, IMAP, POP3, FTP, NNTP, `ManageSieve`), in XML (XMPP), and in messages (LDAP,
-//! PostgreSQL, MySQL, TDS, RDP).
+//! `PostgreSQL`, `MySQL`, TDS, RDP).
 
 mod database;
 mod ldap;

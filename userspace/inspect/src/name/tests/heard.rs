@@ -253,10 +253,17 @@ fn a_conversation_is_talk_until_its_handshake() {
         ear.hear(&syn(flow, 9));
         let mut at = 10;
         for line in lines {
-            let (head, tail) = line.split_at(3);
-            let heard =
-                [(at, head), (at + 3, tail)].map(|(at, bytes)| ear.hear(&sample(flow, at, bytes)));
-            assert_eq!(heard, [Heard::Pending, Heard::Talk], "{protocol:?}");
+            let (start, rest) = line.split_at(3);
+            assert_eq!(
+                ear.hear(&sample(flow, at, start)),
+                Heard::Pending,
+                "{protocol:?}"
+            );
+            assert_eq!(
+                ear.hear(&sample(flow, at + 3, rest)),
+                Heard::Talk,
+                "{protocol:?}"
+            );
             at += u32::try_from(line.len()).unwrap();
             let reply = Sample {
                 outbound: false,
