@@ -204,17 +204,17 @@ pub fn sound(data: &[u8]) {
 
 /// A header that may contradict its frame.
 fn as_said(said: &[u8; 12], frame: &[u8]) -> HeldHeader {
-    let [family, protocol, tcp_flags, a, b, c, d, e, f, g, h, i] = *said;
+    let word = |at: usize| u16::from_be_bytes([said[at], said[at + 1]]);
     let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
     HeldHeader {
         time_ns: 1,
         key: FlowKey {
-            inside: [a; 16],
-            outside: [b; 16],
+            inside: [said[3]; 16],
+            outside: [said[4]; 16],
             inside_port: 1,
             outside_port: 2,
-            protocol,
-            family,
+            protocol: said[1],
+            family: said[0],
             reserved: [0; 2],
         },
         ifindex: 1,
@@ -222,10 +222,10 @@ fn as_said(said: &[u8; 12], frame: &[u8]) -> HeldHeader {
         length,
         first: 1,
         sequence: 1,
-        payload_bytes: u32::from_be_bytes([c, d, e, f]),
-        payload: u16::from_be_bytes([g, h]),
-        transport: u16::from_be_bytes([h, i]),
-        tcp_flags,
+        payload_bytes: u32::from(word(5)) << 16 | u32::from(word(7)),
+        payload: word(9),
+        transport: word(10),
+        tcp_flags: said[2],
         reserved: [0; 3],
     }
 }
