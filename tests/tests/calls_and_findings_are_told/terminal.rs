@@ -50,13 +50,16 @@ impl Dashboard {
                 }
             }
         });
-        Self {
+        let mut opened = Self {
             child,
             writer,
             told,
             screen: vt100::Parser::new(ROWS, COLUMNS, 0),
             _terminal: terminal.master,
-        }
+        };
+        // What is typed before the first screen may go to nobody.
+        opened.wait_for(Duration::from_secs(60), &["1 Flow", "5 Find"]);
+        opened
     }
 
     /// Presses keys.
