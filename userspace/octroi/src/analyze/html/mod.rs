@@ -8,6 +8,7 @@ mod drawing;
 mod escape;
 mod section;
 mod style;
+mod watched;
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -37,8 +38,8 @@ pub(super) fn page(report: &Report, out: &mut impl Write) -> io::Result<()> {
     jurisdictions(report, out)?;
     destinations(report, out)?;
     services(report, out)?;
-    calls(report, out)?;
-    findings(report, out)?;
+    watched::calls(report, out)?;
+    watched::findings(report, out)?;
     alerts(report, out)?;
     opaque(report, out)?;
     flows(report, out)?;
@@ -113,7 +114,7 @@ fn jurisdictions(report: &Report, out: &mut impl Write) -> io::Result<()> {
     for line in &report.jurisdictions {
         table.row(vec![
             Cell::text(&line.hosting),
-            Cell::text(&line.control),
+            Cell::short(&*line.control),
             Cell::verdict(line.verdict, line.enforced),
             Cell::count(line.flows),
             Cell::count(line.packets),
@@ -145,7 +146,7 @@ fn destinations(report: &Report, out: &mut impl Write) -> io::Result<()> {
         table.row(vec![
             Cell::code(&line.destination),
             Cell::text(&line.hosting),
-            Cell::text(&line.control),
+            Cell::short(&*line.control),
             Cell::text(line.operator.as_deref().unwrap_or_default()),
             Cell::verdict(line.verdict, line.enforced),
             Cell::count(line.sums.flows),
@@ -181,84 +182,12 @@ fn services(report: &Report, out: &mut impl Write) -> io::Result<()> {
             Cell::text(&line.name),
             Cell::text(line.category),
             Cell::text(&line.operator),
-            Cell::text(&line.control),
+            Cell::short(&*line.control),
             Cell::text(&line.qualifications.join(", ")),
-            Cell::text(&line.alternatives.join(", ")),
+            Cell::long(line.alternatives.join(", ")),
             Cell::count(line.sums.flows),
             Cell::bytes(line.sums.outbound_bytes),
             Cell::bytes(line.sums.reply_bytes),
-        ]);
-    }
-    table.write(out)
-}
-
-fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.calls.is_empty() {
-        return Ok(());
-    }
-    heading("Calls", out)?;
-    paragraph(
-        "Who spoke with whom, when and for how long is told by the traffic alone, whatever is \
-         encrypted.",
-        out,
-    )?;
-    let mut table = Table::new(
-        "Calls of people, in order of time",
-        &[
-            "Service",
-            "Operator",
-            "Control",
-            "Client",
-            "Began",
-            "Seconds>",
-            "Sent>",
-            "Received>",
-            "Verdict",
-        ],
-    );
-    for record in &report.calls {
-        let call = &record.call;
-        let control = record.control_country.map(|code| code.to_string());
-        table.row(vec![
-            Cell::text(&call.service_name),
-            Cell::text(record.operator.as_deref().unwrap_or(&call.operator_id)),
-            Cell::text(&control.unwrap_or_default()),
-            Cell::code(&call.client.to_string()),
-            Cell::text(&moment(record.start)),
-            Cell::count(call.seconds),
-            Cell::bytes(call.outbound_bytes),
-            Cell::bytes(call.reply_bytes),
-            Cell::verdict(call.verdict.name(), call.enforced),
-        ]);
-    }
-    table.write(out)
-}
-
-fn findings(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.findings.is_empty() {
-        return Ok(());
-    }
-    heading("Tracking links", out)?;
-    paragraph(
-        "Hosts whose links exist to record who opens them, with the address and the time.",
-        out,
-    )?;
-    let mut table = Table::new(
-        "Tracking links that were asked for or opened",
-        &[
-            "Finding", "Client", "Zone", "Names", "Seen by", "First", "Last", "Hits>",
-        ],
-    );
-    for finding in &report.findings {
-        table.row(vec![
-            Cell::text(&finding.signature()),
-            Cell::code(&finding.client.to_string()),
-            Cell::text(finding.zone.as_deref().unwrap_or_default()),
-            Cell::code(&finding.names.join(", ")),
-            Cell::text(&finding.seen_by.join(", ")),
-            Cell::text(&moment(finding.first)),
-            Cell::text(&moment(finding.last)),
-            Cell::count(finding.count),
         ]);
     }
     table.write(out)
@@ -381,7 +310,7 @@ fn flows(report: &Report, out: &mut impl Write) -> io::Result<()> {
             Cell::text(line.naming),
             Cell::text(line.app_protocol.unwrap_or_default()),
             Cell::text(&line.hosting),
-            Cell::text(&line.control),
+            Cell::short(&*line.control),
             Cell::bytes(line.bytes()),
         ]);
     }
@@ -425,8 +354,8 @@ fn captures(report: &Report, out: &mut impl Write) -> io::Result<()> {
             Cell::count(line.packets),
             Cell::bytes(line.bytes),
             Cell::count(line.flows),
-            Cell::text(&line.first.map(moment).unwrap_or_default()),
-            Cell::text(&line.last.map(moment).unwrap_or_default()),
+            Cell::short(line.first.map(moment).unwrap_or_default()),
+            Cell::short(line.last.map(moment).unwrap_or_default()),
             Cell::lines(remarks.collect()),
         ]);
     }

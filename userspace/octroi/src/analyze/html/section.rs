@@ -13,6 +13,10 @@ pub(super) enum Cell {
     /// A verdict, and whether it is carried out.
     Verdict(&'static str, bool),
     Number(String),
+    /// Sentences and lists, with room to be read.
+    Long(String),
+    /// Not to be broken: times, countries, addresses of clients.
+    Short(String),
     Lines(Vec<String>),
 }
 
@@ -23,6 +27,14 @@ impl Cell {
 
     pub(super) fn code(text: &str) -> Self {
         Self::Code(text.to_owned())
+    }
+
+    pub(super) fn long(text: impl Into<String>) -> Self {
+        Self::Long(text.into())
+    }
+
+    pub(super) fn short(text: impl Into<String>) -> Self {
+        Self::Short(text.into())
     }
 
     pub(super) fn verdict(verdict: &'static str, enforced: bool) -> Self {
@@ -46,6 +58,8 @@ impl Cell {
             Self::Text(text) => write!(out, "<td>{}</td>", Text(text)),
             Self::Code(text) if text.is_empty() => out.write_all(b"<td></td>"),
             Self::Code(text) => write!(out, "<td><code>{}</code></td>", Text(text)),
+            Self::Long(text) => write!(out, "<td class=\"w\">{}</td>", Text(text)),
+            Self::Short(text) => write!(out, "<td class=\"s\">{}</td>", Text(text)),
             Self::Number(text) => write!(out, "<td class=\"n\">{}</td>", Text(text)),
             Self::Verdict(verdict, enforced) => {
                 let (open, close) = if *enforced || matches!(*verdict, "allow" | "flag") {
@@ -61,7 +75,7 @@ impl Cell {
                 )
             }
             Self::Lines(lines) => {
-                out.write_all(b"<td>")?;
+                out.write_all(b"<td class=\"w\">")?;
                 for (number, line) in lines.iter().enumerate() {
                     let next = if number == 0 { "" } else { "<br>" };
                     write!(out, "{next}{}", Text(line))?;

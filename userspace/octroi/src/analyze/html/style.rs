@@ -13,12 +13,15 @@ main{max-width:80rem;margin:0 auto;padding:1.5rem}
 h1{font-size:1.6rem}
 h2{font-size:1.15rem;margin:2rem 0 .5rem;border-bottom:1px solid var(--line);padding-bottom:.25rem}
 .t{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.87rem}
+table{border-collapse:collapse;min-width:min(100%,36rem);font-size:.87rem}
 caption{text-align:left;color:var(--faint);padding:.25rem 0}
-th,td{text-align:left;vertical-align:top;padding:.25rem .6rem .25rem 0;\
+th,td{text-align:left;vertical-align:top;padding:.25rem 1rem .25rem 0;\
 border-bottom:1px solid var(--line)}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.s{white-space:nowrap}
+.w{min-width:16rem}
 code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
+td code{display:inline-block;min-width:8.5rem}
 .v{font-weight:600}
 .allow{color:var(--allow);fill:var(--allow)}
 .flag{color:var(--flag);fill:var(--flag)}
@@ -26,6 +29,7 @@ code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
 .block{color:var(--block);fill:var(--block)}
 svg{width:100%;height:auto;max-width:60rem}
 svg text{fill:var(--ink);font:12px system-ui,sans-serif}
+@media (max-width:44rem){svg{display:none}}
 @media print{body{background:#fff;color:#000;font-size:10pt}main{max-width:none;padding:0}\
 h2{break-after:avoid}tr,svg{break-inside:avoid}.t{overflow:visible}}
 ";
