@@ -9,7 +9,7 @@ use super::flows::{control, deed, nothing};
 use super::regions::Regions;
 use super::sheet::{Fact, Section, Sheet};
 use super::table::{self, draw_empty, draw_rule};
-use super::text::{after, bytes, moment, number, row, span, when};
+use super::text::{after, between, bytes, moment, number, row, span, when};
 use super::theme::Look;
 use super::{inside, verdict_text};
 use crate::layout::Areas;
@@ -101,12 +101,7 @@ fn facts(model: &Model, call: &CallRow, look: Look) -> Vec<Fact> {
     let when = if call.running {
         format!("since {}, {} so far", moment(call.start_ms), lasted(call))
     } else {
-        format!(
-            "{} to {}, {}",
-            moment(call.start_ms),
-            moment(call.end_ms),
-            lasted(call)
-        )
+        format!("{}, {}", between(call.start_ms, call.end_ms), lasted(call))
     };
     let (law, law_style) = control(&call.jurisdiction, look);
     let operator = call.jurisdiction.operator.as_deref().unwrap_or("unknown");
@@ -139,7 +134,7 @@ fn facts(model: &Model, call: &CallRow, look: Look) -> Vec<Fact> {
             ),
         ),
         Fact::styled("service", call.service.clone(), look.strong())
-            .and(format!("  {operator}  "), Style::new())
+            .and(format!(" of {operator}  "), Style::new())
             .and(law, law_style),
         Fact::new(
             "sure",

@@ -11,7 +11,7 @@ use super::inside;
 use super::regions::Regions;
 use super::sheet::{Fact, Section, Sheet};
 use super::table::{self, draw_empty, draw_rule};
-use super::text::{after, moment, number, row, when};
+use super::text::{after, between, moment, number, row, when};
 use super::theme::Look;
 use crate::layout::Areas;
 use crate::model::Model;
@@ -118,9 +118,8 @@ fn facts(model: &Model, finding: &FindingRow, look: Look) -> Vec<Fact> {
         Fact::new(
             "when",
             format!(
-                "{} to {}, {} times, seen by {}",
-                moment(finding.first_ms),
-                moment(finding.last_ms),
+                "{}, {} times, seen by {}",
+                between(finding.first_ms, finding.last_ms),
                 number(finding.count),
                 finding.seen_by.join(", ")
             ),

@@ -202,6 +202,16 @@ pub(crate) fn moment(milliseconds: i64) -> String {
     )
 }
 
+/// From one moment to another; the day once when it is one.
+#[must_use]
+pub(crate) fn between(from: i64, to: i64) -> String {
+    let (from, to) = (moment(from), moment(to));
+    match (from.split_once(' '), to.split_once(' ')) {
+        (Some((day, _)), Some((same, time))) if day == same => format!("{from} to {time}"),
+        _ => format!("{from} to {to}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,5 +267,11 @@ mod tests {
         assert_eq!(when(1_795_262_671_000, 1_795_262_999_000), "12:04:31");
         assert_eq!(when(1_795_262_671_000, 1_795_362_671_000), "Nov 21");
         assert_eq!(moment(1_795_262_671_000), "2026-11-21 12:04:31Z");
+        let (early, late) = (1_795_262_671_000, 1_795_263_671_000);
+        assert_eq!(between(early, late), "2026-11-21 12:04:31Z to 12:21:11Z");
+        assert_eq!(
+            between(early, late + 86_400_000),
+            "2026-11-21 12:04:31Z to 2026-11-22 12:21:11Z"
+        );
     }
 }

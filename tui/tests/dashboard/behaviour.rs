@@ -251,7 +251,7 @@ fn an_open_finding_is_acknowledged_once_and_by_hand() {
     press(&mut model, "5");
     assert_eq!(model.findings_new, 0, "seen");
     let acknowledge = Effect::Acknowledge(RowId::from("4107"));
-    assert_eq!(press(&mut model, "a"), [acknowledge.clone()]);
+    assert_eq!(press(&mut model, "a"), std::slice::from_ref(&acknowledge));
     key(&mut model, Key::Enter);
     assert!(model.detail.as_ref().expect("a detail").reason.is_none());
     assert_eq!(press(&mut model, "a"), [acknowledge]);

@@ -9,8 +9,8 @@ use octroi_api::events::{Call, CallRecord, CountryCode, Finding, Reach, Verdict}
 
 use super::places::{ago, now};
 
-fn country(code: &str) -> Option<CountryCode> {
-    Some(code.parse().expect("a country"))
+fn country(code: &str) -> CountryCode {
+    code.parse().expect("a country")
 }
 
 fn words(list: &[&str]) -> Vec<Arc<str>> {
@@ -55,7 +55,7 @@ fn call(client: &str, start_s: i64, seconds: u64, service: [&str; 3]) -> CallRec
             enforced: true,
         },
         operator: Some("Microsoft".into()),
-        control_country: country("US"),
+        control_country: Some(country("US")),
         reach: Reach::Controlled,
         legal_regimes: words(&["us-cloud-act", "us-fisa-702"]),
         alternatives: words(&["visio"]),
@@ -70,7 +70,7 @@ pub(crate) fn calls(tick: u64) -> api::CallsPage {
     visio.call.verdict = Verdict::Allow;
     visio.call.peers = vec!["171.33.80.20".parse().expect("an address")];
     visio.call.names = words(&["visio.numerique.gouv.fr"]);
-    visio.control_country = country("FR");
+    visio.control_country = Some(country("FR"));
     visio.reach = Reach::NoneKnown;
     visio.legal_regimes = Vec::new();
     visio.alternatives = Vec::new();

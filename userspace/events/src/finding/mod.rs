@@ -387,11 +387,9 @@ impl Open {
     fn tell(&mut self, time: Timestamp, activity: Activity) -> Finding {
         self.told = time;
         self.untold = false;
-        Finding {
-            time,
-            activity,
-            ..self.finding.clone()
-        }
+        self.finding.time = time;
+        self.finding.activity = activity;
+        self.finding.clone()
     }
 }
 

@@ -139,7 +139,9 @@ fn who_looks_into_a_finding_is_told_once_and_to_its_end() {
         findings.acknowledge(id, "uid 8", at(6)),
         Acknowledgement::Already(by.clone())
     );
-    assert_eq!(findings.open()[0].acknowledged.as_ref(), Some(&by));
+    let listed = findings.open()[0];
+    assert_eq!(listed.acknowledged.as_ref(), Some(&by));
+    assert_eq!((listed.time, listed.activity), (at(5), Activity::Update));
     let closed = findings.flush(at(9));
     assert_eq!(
         (closed[0].state(), closed[0].acknowledged.as_ref()),

@@ -44,13 +44,12 @@ impl Record for FlowLine {
             Field::Down => Some(number(self.reply_bytes)),
             Field::Packets => Some(number(self.outbound_packets + self.reply_packets)),
             Field::Rate => Some(number(self.bytes() / self.seconds().max(1))),
-            Field::Age => Some(number(self.seconds())),
+            Field::Age | Field::Lasted => Some(number(self.seconds())),
             Field::App => text(self.app_protocol),
             Field::State => Some(self.stage().name().into()),
             Field::Severity => self
                 .severity()
                 .map(|severity| Severity::name(severity).into()),
-            Field::Lasted => Some(number(self.seconds())),
             Field::Family | Field::Finding => None,
         }
     }

@@ -80,20 +80,7 @@ fn render(report: &StatusReport) -> String {
             format!("{:.0}  {}: {}", update.time, update.outcome, update.message),
         );
     }
-    line(
-        "flows",
-        format!(
-            "{} of {}  alerts {}  calls {}{}",
-            report.flows,
-            report.flows_capacity,
-            report.alerts,
-            report.calls,
-            match report.calls_dropped {
-                0 => String::new(),
-                dropped => format!(" ({dropped} parts could not be remembered)"),
-            }
-        ),
-    );
+    line("flows", flows_line(report));
     let holds: Vec<_> = report
         .holds
         .iter()
@@ -133,6 +120,18 @@ fn render(report: &StatusReport) -> String {
         let _ = writeln!(text, "\nPROBLEM: {problem}");
     }
     text
+}
+
+/// Flows, and what was told of them.
+fn flows_line(report: &StatusReport) -> String {
+    let dropped = match report.calls_dropped {
+        0 => String::new(),
+        dropped => format!(" ({dropped} parts could not be remembered)"),
+    };
+    format!(
+        "{} of {}  alerts {}  calls {}{dropped}",
+        report.flows, report.flows_capacity, report.alerts, report.calls
+    )
 }
 
 /// The open findings.
