@@ -19,7 +19,7 @@ const RTP_HEADER: usize = 12;
 /// Headers of UDP and of IPv4 without options, bytes.
 const HEADERS: u64 = 28;
 /// Tries of the STUN exchange: address resolution may cost the first ones.
-const TRIES: u32 = 10;
+const TRIES: u32 = 60;
 
 /// What went over the wire, as the client counted it; bytes from the IP header on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -74,7 +74,7 @@ fn open(socket: &UdpSocket, talked: &mut Talked) -> io::Result<()> {
     let mut request = Vec::from([0, 1, 0, 0]);
     request.extend(COOKIE.to_be_bytes());
     request.extend([7; 12]);
-    socket.set_read_timeout(Some(PATIENCE / TRIES))?;
+    socket.set_read_timeout(Some(PATIENCE / 4))?;
     for _ in 0..TRIES {
         send(socket, &request, talked)?;
         let mut answer = [0; 64];

@@ -14,10 +14,10 @@ use super::command::{self, Owned};
 use super::error::{LabError, Result};
 use super::{INSIDE, Lab, binary};
 
-/// How long the daemon may take until it answers its socket.
-const START: Duration = Duration::from_secs(20);
+/// How long the daemon may take until it answers its socket, on a machine that is busy with much else.
+const START: Duration = Duration::from_mins(2);
 /// How long it may take to end after SIGTERM.
-const END: Duration = Duration::from_secs(10);
+const END: Duration = Duration::from_mins(1);
 /// How often a state that should come is looked at.
 const POLL: Duration = Duration::from_millis(50);
 /// Lines of the log that an error quotes.

@@ -21,7 +21,7 @@ use terminal::Dashboard;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// Short calls, so that the test is short; but a silence that a busy machine could make by itself
 /// does not cut one in two.
-const SHORT_CALLS: &str = "[calls]\nleast_s = 3\ngap_s = 8\n\n[flows]\nudp_s = 5\n";
+const SHORT_CALLS: &str = "[calls]\nleast_s = 3\ngap_s = 20\n\n[flows]\nudp_s = 10\n";
 
 /// Rows of a command, once there is one for which the test holds.
 fn rows_when(
@@ -167,15 +167,20 @@ fn a_visit_to_a_tracking_link_is_one_finding() {
     let mut dashboard = Dashboard::open(&daemon);
     dashboard.press("5");
     let authority = lab.authority();
-    let visit = |zone: &str| {
+    // A client on a busy machine may give up and try again: one finding all the same.
+    let visit = |zone: &str, expected: Seen| {
         let request = Request {
             url: "https://grabify.link/".to_owned(),
             address: None,
             authority: &authority,
         };
-        request.fetch(lab.zone(zone).unwrap()).unwrap().seen
+        let what = format!("{zone} sees: {expected}");
+        wait_until(&what, PATIENCE, || {
+            Ok(request.fetch(lab.zone(zone)?)?.seen == expected)
+        })
+        .unwrap();
     };
-    assert_eq!(visit("cabinet"), Seen::Answered);
+    visit("cabinet", Seen::Answered);
 
     // Asked for in DNS and said in the handshake: one finding all the same.
     let has = |row: &Value, word: &str| row["seen_by"].to_string().contains(&format!("\"{word}\""));
@@ -194,16 +199,15 @@ fn a_visit_to_a_tracking_link_is_one_finding() {
     assert!(!source.is_empty(), "{finding:#}");
     dashboard.wait_for(PATIENCE, &["open", "HIGH", "10.10.0.10", "grabify.link"]);
     // The policy has a word for it too.
-    let flows = rows_when(
-        &daemon,
-        &["flows", "--filter", "rule:tracking-links"],
-        "the flow that the rule flags",
-        |row| row["verdict"] == "flag",
-    );
-    assert!(
-        flows.iter().all(|row| row["destination"] == "51.210.0.77"),
-        "{flows:#?}"
-    );
+    // (The flow itself may be over by now: its alert stays.)
+    let is_flagged = |event: &Value| {
+        event["alert"]["context"]["residency"]["rule"] == "tracking-links"
+            && event["dest_ip"] == "51.210.0.77"
+    };
+    wait_until("the alert of the rule", PATIENCE, || {
+        Ok(!events(&daemon, is_flagged)?.is_empty())
+    })
+    .unwrap();
 
     // Somebody looks into it.
     let id = finding["id"].as_u64().unwrap().to_string();
@@ -217,7 +221,7 @@ fn a_visit_to_a_tracking_link_is_one_finding() {
     assert!(error.contains("no open finding has the id 1"), "{error}");
 
     // A guest's question is refused by the same word; it is a finding of its own, never opened.
-    assert_eq!(visit("guest"), Seen::NoName);
+    visit("guest", Seen::NoName);
     let of_guest = |row: &Value| row["client"] == "10.20.0.10";
     let rows = rows_when(&daemon, &["findings"], "the guest's finding", of_guest);
     assert_eq!(rows.len(), 2, "{rows:#?}");

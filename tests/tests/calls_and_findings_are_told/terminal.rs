@@ -58,7 +58,7 @@ impl Dashboard {
             _terminal: terminal.master,
         };
         // What is typed before the first screen may go to nobody.
-        opened.wait_for(Duration::from_secs(60), &["1 Flow", "5 Find"]);
+        opened.wait_for(Duration::from_mins(1), &["1 Flow", "5 Find"]);
         opened
     }
 
