@@ -4,9 +4,9 @@
 use std::net::IpAddr;
 use std::sync::LazyLock;
 
-use octroi_geo_db::atlas::range::Address;
+use octroi_geo_db::atlas::range::{Address, Partition};
 use octroi_geo_db::profile::{ControlBasis, HostingConfidence, Profile, Reach, SpecialUse};
-use octroi_geo_db::{Atlas, Axis, CLASS_UNKNOWN, SourceRole};
+use octroi_geo_db::{Atlas, Axis, CLASS_UNKNOWN, ClassId, SourceRole};
 use proptest::prelude::*;
 
 static ATLAS: LazyLock<Atlas> =
@@ -362,5 +362,25 @@ proptest! {
                 (_, None) => {}
             }
         }
+    }
+}
+
+#[test]
+fn the_first_look_ups_are_answered_like_the_later_ones() {
+    fn ask<A: Address>(atlas: &Atlas, table: &Partition<A, ClassId>, count: usize) {
+        let step = table.len() / count;
+        for index in (0..count).map(|at| at * step) {
+            let first = table.starts()[index];
+            assert_eq!(atlas.class_of(first.to_ip()), table.values()[index]);
+            if let Some(before) = first.previous() {
+                assert_eq!(atlas.class_of(before.to_ip()), table.values()[index - 1]);
+            }
+        }
+    }
+    // A fresh atlas: the first tens of thousands are searched, then an index is made.
+    let atlas = Atlas::embedded().expect("the embedded atlas opens");
+    for _ in 0..3 {
+        ask(&atlas, atlas.classes_v4(), 20_000);
+        ask(&atlas, atlas.classes_v6(), 20_000);
     }
 }

@@ -4,6 +4,7 @@
 //! written with; with another one the layers are joined anew, so that a corrected fact needs no new
 //! data.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -311,6 +312,19 @@ impl Layers {
     pub(crate) fn country(&self, value: PlaceValue) -> Option<CountryCode> {
         let index = value.checked_sub(FIRST_COUNTRY)?;
         self.countries.get(usize::from(index)).copied()
+    }
+
+    /// The value of the most trusted announcement at an address.
+    pub(crate) fn system_of(&self, address: IpAddr) -> u32 {
+        match address {
+            IpAddr::V4(address) => self.v4.system(address.into()).0,
+            IpAddr::V6(address) => self.v6.system(address.into()).0,
+        }
+    }
+
+    /// The number of the system that a value of a layer stands for.
+    pub(crate) fn system_number(&self, value: u32) -> Option<u32> {
+        self.systems.number(value.checked_sub(1)? as usize)
     }
 
     /// The system that a value of a layer stands for.

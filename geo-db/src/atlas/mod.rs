@@ -35,6 +35,7 @@ mod tests;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use ipnet::IpNet;
@@ -53,7 +54,7 @@ use self::container::Container;
 use self::evidence::Evidence;
 use self::front::Front;
 use self::index::Index;
-use self::join::{Joined, Tables};
+use self::join::Tables;
 use self::names::Names;
 use self::range::{Address, Partition};
 use self::special::SpecialRow;
@@ -66,45 +67,71 @@ use crate::{CLASS_UNKNOWN, ClassId};
 const EMBEDDED: &[u8] = include_bytes!("../../data/atlas.bin");
 const EMBEDDED_NAME: &str = "(embedded)";
 
+/// Look-ups of one family that are answered by searching its pieces. An index costs as much to make
+/// as so many of them: whoever asks less often needs none.
+const SEARCHED: u32 = 1 << 15;
+
 /// One family's table from address to class.
 struct Table<A: Address> {
     classes: Partition<A, ClassId>,
-    /// Both are made at the first look-up, so that opening does not wait for them.
+    /// Look-ups answered without an index.
+    searched: AtomicU32,
+    /// Both are made when they are worth it: see [`SEARCHED`].
     index: OnceLock<Index<A>>,
     /// Of IPv4 only.
     front: OnceLock<Front>,
 }
 
 impl<A: Address> Table<A> {
-    fn new(joined: &Joined<A>, class_of_key: &[ClassId]) -> Self {
-        let mut classes = Partition::with_capacity(joined.pieces.len());
-        for piece in joined.pieces.pieces() {
-            let class = class_of_key.get(piece.value as usize);
-            classes.push(piece.first, class.copied().unwrap_or(CLASS_UNKNOWN));
-        }
+    fn new(classes: Partition<A, ClassId>) -> Self {
         Self {
+            searched: AtomicU32::new(0),
             index: OnceLock::new(),
             front: OnceLock::new(),
             classes,
         }
     }
 
-    /// The class by search.
+    /// Whether one more look-up is to be answered without an index.
+    #[cold]
+    fn searches(&self) -> bool {
+        let few = self.searched.load(Ordering::Relaxed) < SEARCHED;
+        if few {
+            // Look-ups in other threads may pass the bound by their number: it is about a cost.
+            self.searched.fetch_add(1, Ordering::Relaxed);
+        }
+        few
+    }
+
+    /// The class by index, which is made when there is none.
     #[inline]
-    fn class_of(&self, address: A) -> ClassId {
+    fn indexed(&self, address: A) -> ClassId {
         let index = self.index.get_or_init(|| Index::new(&self.classes));
         let found = index.find(self.classes.starts(), address);
         self.classes.value(found)
     }
 }
 
+impl Table<u128> {
+    #[inline]
+    fn class_of(&self, address: u128) -> ClassId {
+        if self.index.get().is_none() && self.searches() {
+            return self.classes.get(address);
+        }
+        self.indexed(address)
+    }
+}
+
 impl Table<u32> {
     #[inline]
-    fn class_of_v4(&self, address: u32) -> ClassId {
+    fn class_of(&self, address: u32) -> ClassId {
+        if self.front.get().is_none() && self.searches() {
+            return self.classes.get(address);
+        }
         let front = self.front.get_or_init(|| Front::new(&self.classes));
         front
             .class_of(address)
-            .unwrap_or_else(|| self.class_of(address))
+            .unwrap_or_else(|| self.indexed(address))
     }
 }
 
@@ -252,14 +279,12 @@ impl Atlas {
         let mut classes = Classes::new();
         let of_v4 = classes.of_keys(&joined_v4.keys, &names, &catalogue)?;
         let of_v6 = classes.of_keys(&joined_v6.keys, &names, &catalogue)?;
-        let (v4, v6) = std::thread::scope(|scope| {
-            let v6 = scope.spawn(|| Table::new(&joined_v6, &of_v6));
-            let v4 = Table::new(&joined_v4, &of_v4);
-            let v6 = v6
-                .join()
-                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            (v4, v6)
-        });
+        let class = |classes: &[ClassId], key: u32| {
+            let class = classes.get(key as usize);
+            class.copied().unwrap_or(CLASS_UNKNOWN)
+        };
+        let v4 = Table::new(joined_v4.pieces.map(|key| class(&of_v4, key)));
+        let v6 = Table::new(joined_v6.pieces.map(|key| class(&of_v6, key)));
         Ok(Self {
             profiles: classes.into_profiles(),
             v4,
@@ -325,7 +350,7 @@ impl Atlas {
     #[must_use]
     pub fn class_of(&self, address: IpAddr) -> ClassId {
         match address {
-            IpAddr::V4(address) => self.v4.class_of_v4(address.into()),
+            IpAddr::V4(address) => self.v4.class_of(address.into()),
             IpAddr::V6(address) => self.v6.class_of(address.into()),
         }
     }
@@ -345,16 +370,19 @@ impl Atlas {
         &self.profiles
     }
 
+    /// The number of the AS that announces an address: as [`Self::asn_of`], without its name.
+    #[must_use]
+    pub fn asn_number_of(&self, address: IpAddr) -> Option<u32> {
+        let layers = self.layers().ok()?;
+        layers.system_number(layers.system_of(address))
+    }
+
     /// The AS that announces an address; `None` in unannounced space. Reads the evidence when first
     /// asked; `None` as well when it cannot be read, see [`Self::layers`].
     #[must_use]
     pub fn asn_of(&self, address: IpAddr) -> Option<AsInfo> {
         let layers = self.layers().ok()?;
-        let system = match address {
-            IpAddr::V4(address) => layers.v4.system(address.into()).0,
-            IpAddr::V6(address) => layers.v6.system(address.into()).0,
-        };
-        layers.system(system)
+        layers.system(layers.system_of(address))
     }
 
     /// Every prefix that an AS announces, IPv4 first; empty when it announces none, or when the

@@ -71,7 +71,7 @@ impl<A: Address, T> PrefixSet<A, T> {
         }
         Self {
             entries,
-            narrowest: Partition::from_ranges(ranges),
+            narrowest: Partition::from_nested(ranges.into_iter()),
         }
     }
 

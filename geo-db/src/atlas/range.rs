@@ -72,6 +72,58 @@ impl<A: Address, V: Copy + Eq + Default> Partition<A, V> {
         }
     }
 
+    /// At each address the value of the narrowest of ranges that lie apart or within one another: by
+    /// first address, outer before inner. Of equal ones the last counts as the inner one.
+    pub(crate) fn from_nested(ranges: impl ExactSizeIterator<Item = Range<A, V>>) -> Self {
+        let mut out = Self::with_capacity(ranges.len() * 2 + 1);
+        out.push(A::MIN, V::default());
+        let mut open: Vec<Range<A, V>> = Vec::new();
+        for range in ranges {
+            out.close(&mut open, Some(range.first));
+            out.put(range.first, range.value);
+            open.push(range);
+        }
+        out.close(&mut open, None);
+        out.starts.shrink_to_fit();
+        out.values.shrink_to_fit();
+        out
+    }
+
+    /// Ends the ranges that end before an address, or all: behind each the one around it speaks on.
+    fn close(&mut self, open: &mut Vec<Range<A, V>>, before: Option<A>) {
+        let is_over = |range: &mut Range<A, V>| before.is_none_or(|before| range.last < before);
+        while let Some(ended) = open.pop_if(is_over) {
+            if let Some(next) = ended.last.next() {
+                let around = open.last().map_or_else(V::default, |range| range.value);
+                self.put(next, around);
+            }
+        }
+    }
+
+    /// As [`Self::push`], but `start` may be that of the last piece: then it takes its place.
+    fn put(&mut self, start: A, value: V) {
+        if self.starts.last() == Some(&start) {
+            self.starts.pop();
+            self.values.pop();
+        }
+        self.push(start, value);
+    }
+
+    /// The same pieces with other values; neighbours that become equal are one.
+    pub(crate) fn map<W: Copy + Eq + Default>(self, of: impl Fn(V) -> W) -> Partition<A, W> {
+        let mut starts = self.starts;
+        let mut values: Vec<W> = Vec::with_capacity(self.values.len());
+        for (index, value) in self.values.into_iter().enumerate() {
+            let value = of(value);
+            if values.last() != Some(&value) {
+                starts[values.len()] = starts[index];
+                values.push(value);
+            }
+        }
+        starts.truncate(values.len());
+        Partition { starts, values }
+    }
+
     /// At each address what the first of `layers` says that speaks there.
     pub(crate) fn first_of(layers: &[&Self]) -> Self {
         let mut cursors: Vec<_> = layers.iter().map(|layer| Cursor::new(layer)).collect();
@@ -262,6 +314,35 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn nested_ranges_need_no_search_for_the_narrowest(
+            prefixes in proptest::collection::vec((any::<u32>(), 0_u32..=32, 1_u16..4), 0..60),
+            crowded in proptest::collection::vec((0_u32..64, 24_u32..=32, 1_u16..4), 0..60),
+        ) {
+            let prefixes = prefixes.into_iter().chain(crowded);
+            let ranges = prefixes.map(|(address, bits, value)| {
+                let (first, last) = bounds(address, bits);
+                Range { first, last, value }
+            });
+            let mut ranges: Vec<_> = ranges.collect();
+            ranges.sort_by_key(|range| (range.first, Reverse(range.last)));
+            let nested = Partition::from_nested(ranges.iter().copied());
+            prop_assert_eq!(nested, Partition::from_ranges(ranges));
+        }
+
+        #[test]
+        fn mapped_pieces_say_what_they_said(
+            ranges in proptest::collection::vec((0_u32..600, 0_u32..80, 1_u16..9), 0..40),
+        ) {
+            let ranges = ranges.into_iter().map(|(first, width, value)| range(first, first + width, value));
+            let before = Partition::from_ranges(ranges.collect());
+            let after = before.clone().map(|value| value / 3);
+            for at in 0..800 {
+                prop_assert_eq!(after.get(at), before.get(at) / 3);
+            }
+            prop_assert!(after.values().windows(2).all(|pair| pair[0] != pair[1]));
+        }
+
         #[test]
         fn a_partition_says_what_the_narrowest_range_says(
             ranges in proptest::collection::vec((0_u32..600, 0_u32..80, 1_u16..9), 0..40),

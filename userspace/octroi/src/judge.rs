@@ -11,7 +11,7 @@ use octroi_events::class::CatalogueOn;
 use octroi_events::{Residency, page};
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::Profile;
-use octroi_geo_db::{AsInfo, Atlas, Catalogue, ClassId};
+use octroi_geo_db::{Atlas, Catalogue, ClassId};
 use octroi_policy::{
     Decision, EchSeen, Explanation, Naming, Opaque, PRESETS, Policy, Subject, service_behind,
 };
@@ -101,10 +101,11 @@ impl Judge {
         self.atlas.class_of(self.policy.looked_up(destination))
     }
 
-    /// The AS that announces a destination, or the IPv4 address that it embeds.
+    /// The number of the AS that announces a destination, or the IPv4 address that it embeds.
     #[must_use]
-    pub(crate) fn asn_of(&self, destination: IpAddr) -> Option<AsInfo> {
-        self.atlas.asn_of(self.policy.looked_up(destination))
+    pub(crate) fn asn_number_of(&self, destination: IpAddr) -> Option<u32> {
+        let destination = self.policy.looked_up(destination);
+        self.atlas.asn_number_of(destination)
     }
 
     /// The verdict.
@@ -179,7 +180,10 @@ impl Judge {
             zone: question.zone,
             destination: question.destination,
             profile,
-            asn: self.asn_of(question.destination).map(|info| info.number),
+            // The atlas reads its evidence for it: not for a policy that does not ask.
+            asn: (self.policy.asks_asn())
+                .then(|| self.asn_number_of(question.destination))
+                .flatten(),
             protocol: question.protocol,
             port: question.port,
             name: question.named.name,

@@ -137,6 +137,16 @@ impl Policy {
         }
     }
 
+    /// Whether a rule asks which system announces the destination: else [`crate::Subject::asn`] is
+    /// not looked at, and may be left out.
+    #[must_use]
+    pub fn asks_asn(&self) -> bool {
+        let conditions = self.rules.iter().flat_map(|rule| &rule.conditions);
+        conditions
+            .into_iter()
+            .any(|condition| matches!(condition, Condition::Asn(_)))
+    }
+
     /// Whether verdicts are enforced.
     #[must_use]
     pub fn enforced(&self) -> bool {

@@ -51,7 +51,7 @@ pub(super) fn compile(atlas: &Atlas, address: IpAddr) -> Dossier {
 
 /// What the tables say: class, profile, prefix; no claims yet.
 fn found<A: Address>(atlas: &Atlas, table: &Table<A>, address: A) -> Dossier {
-    let class = table.class_of(address);
+    let class = table.classes.get(address);
     let piece = table.classes.find(address);
     let whole = IpNet::from(address.to_ip());
     Dossier {

@@ -5,8 +5,9 @@ use std::ops::Range;
 
 use super::CaptureError;
 
-/// Bytes asked of the reader at once.
-pub(super) const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes asked of the reader at once: few enough that what is read is still in the processor's cache
+/// when it is parsed.
+pub(super) const CHUNK_BYTES: usize = 1 << 18;
 
 pub(super) struct Buffer<R> {
     reader: R,

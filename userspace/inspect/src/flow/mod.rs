@@ -13,7 +13,7 @@ use octroi_abi::flow::FlowKey;
 pub use fragment::FragmentTable;
 pub(crate) use index::Index;
 pub use table::{Flow, FlowTable, Limits, Seen, TcpState};
-pub use tuple::{LANES, lane_of};
+pub use tuple::{LANES, lane_of, lane_of_key};
 
 /// The key of a flow whose outbound packets go from `inside` to `outside`.
 #[must_use]

@@ -93,6 +93,16 @@ pub(super) const fn is_icmp(protocol: u8) -> bool {
 /// number of threads which flows share a table.
 #[must_use]
 pub fn lane_of(packet: &Parsed<'_>) -> u8 {
-    let hash = FixedState::with_seed(0x6f63_7472_6f69).hash_one(Tuple::of(packet));
+    lane(&Tuple::of(packet))
+}
+
+/// The lane of a flow: that of its packets.
+#[must_use]
+pub fn lane_of_key(key: &FlowKey) -> u8 {
+    lane(&Tuple::of_key(key))
+}
+
+fn lane(tuple: &Tuple) -> u8 {
+    let hash = FixedState::with_seed(0x6f63_7472_6f69).hash_one(tuple);
     (hash >> 60) as u8 % LANES
 }

@@ -47,15 +47,14 @@ impl Default for NamerLimits {
 }
 
 impl NamerLimits {
-    /// The bounds of one of several namers that share the flows, and all see every DNS message.
+    /// The bounds of one of so many parts that share what is kept of flows. What DNS told, and its
+    /// queries, are not divided.
     #[must_use]
-    pub fn divided(self, namers: u8) -> Self {
-        let namers = usize::from(namers.max(1));
+    pub fn divided(self, parts: usize) -> Self {
+        let parts = parts.max(1);
         Self {
-            flows: self.flows / namers,
-            total_bytes: self.total_bytes / namers,
-            binding_bytes: self.binding_bytes / namers,
-            service_bytes: self.service_bytes / namers,
+            flows: self.flows / parts,
+            total_bytes: self.total_bytes / parts,
             ..self
         }
     }

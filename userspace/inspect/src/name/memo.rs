@@ -13,6 +13,7 @@ use super::shape::Rtp;
 use super::talk::Greeting;
 use super::tls::ClientHello;
 use super::{AppProtocol, Sample};
+use crate::packet::protocol;
 
 /// What a TCP stream, or a stretch of it, is read as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -226,6 +227,20 @@ impl Memo {
         }
         self.quic = None;
         self.dtls = None;
+    }
+
+    /// Whether only the start of something new could tell more: all that was begun is read, and what
+    /// the flow speaks will not be asked again.
+    pub(super) fn is_quiet(&self, transport: u8) -> bool {
+        let is_over = |side: &Side| matches!(side, Side::Middle | Side::Done);
+        let is_silent = match transport {
+            protocol::TCP => self.sides.iter().all(is_over) && self.wants == Wants::Nothing,
+            protocol::UDP => {
+                self.speaks != AppProtocol::Unknown && self.quic.is_none() && self.dtls.is_none()
+            }
+            _ => false,
+        };
+        is_silent && self.said != Said::Nothing && self.greeting.is_none()
     }
 
     /// Whether part of a DNS message is held.

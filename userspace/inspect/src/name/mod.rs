@@ -39,7 +39,7 @@ pub use hostname::{hostname, is_hostname};
 pub use http::{Head, begins_request, request_head};
 pub use http2::first_request as http2_request;
 pub use limits::{NamerLimits, NamerStats};
-pub use namer::Namer;
+pub use namer::{Namer, Rest, may_begin};
 pub use protocol::AppProtocol;
 pub use refusal::refusal;
 pub use svcb::{EchConfig, ServiceRecord};

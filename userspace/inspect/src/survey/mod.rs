@@ -16,9 +16,9 @@
 //!   flow usually came in another one. A shard tells of the DNS flows of its own lanes only. (To
 //!   send each client to one shard instead would not do: who is the client of a flow is known once
 //!   its table was asked, and one busy client would keep one thread.)
-//! - time is the latest of all packets, not of those that one shard saw.
-//!
-//! Only the bounds of names are of a shard; [`Shard::namer_stats`] tells when they were reached.
+//! - time is the latest of all packets, not of those that one shard saw;
+//! - what naming keeps of flows is bounded by lane too, and what DNS told is the same in every shard;
+//!   [`Shard::given_up`] tells when a bound was reached.
 //!
 //! [`Survey`] is both stages in one thread.
 
@@ -33,7 +33,7 @@ use crate::packet;
 
 pub use front::{Counts, Dispatch, Front, Routed};
 pub use naming::{Name, Naming};
-pub use shard::{SAMPLES_PER_DIRECTION, Shard, Share};
+pub use shard::{GivenUp, SAMPLES_PER_DIRECTION, Shard, Share};
 
 /// Where the results of a survey go.
 pub trait Sink {

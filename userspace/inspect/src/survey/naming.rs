@@ -21,6 +21,10 @@ pub struct Naming {
     pub began: u64,
     /// Number of the packet that ended it; `None`: it lasted until the end of the capture.
     pub ended: Option<u64>,
+    /// Until then only the start of something new is read, capture time.
+    pub(super) quiet_until_ns: u64,
+    /// Or what repeats the client's stream before this sequence number.
+    pub(super) read_to: Option<u32>,
     /// Payloads read: replies, outbound.
     pub(super) samples: [u8; 2],
     /// Its lane.
@@ -43,6 +47,12 @@ pub struct Name {
 }
 
 impl Naming {
+    /// The lane of its five-tuple: see [`crate::flow::lane_of`].
+    #[must_use]
+    pub fn lane(&self) -> u8 {
+        self.lane
+    }
+
     pub(super) fn learn(&mut self, event: NameEvent) {
         if event.protocol != AppProtocol::Unknown {
             self.protocol = Some(event.protocol);

@@ -1,7 +1,9 @@
 //! The second stage: the flows of some lanes, and their names.
 
 use crate::flow::{self, Flow, FlowTable, LANES};
-use crate::name::{Evidence, NameEvent, NameSource, Namer, NamerLimits, NamerStats, Sample};
+use crate::name::{
+    self, Evidence, NameEvent, NameSource, Namer, NamerLimits, NamerStats, Rest, Sample,
+};
 use crate::packet::{self, Parsed, tcp_flag};
 
 use super::{Name, Naming, Routed, Sink};
@@ -12,6 +14,15 @@ pub const SAMPLES_PER_DIRECTION: u8 = 48;
 const SAMPLES_OF_CERTIFICATE: u8 = 4;
 /// Of the flows held at once, the part that DNS may take, and the flows inside tunnels.
 const PART_OF_DNS: usize = 8;
+/// The lane of the namer in which every shard reads DNS, behind those of flows.
+const LANE_OF_DNS: u8 = LANES;
+/// Of what the namer may keep of flows, the part of one lane; another part is that of DNS.
+const PART_OF_LANE: usize = LANES as usize + 1;
+/// Of the queries that may wait for their answer, the part of mDNS in one lane.
+const PART_OF_MDNS: usize = 8;
+/// How long a flow in which all was read is not asked again what it is, unless something begins in it.
+/// Shorter than its memory in the namer.
+const QUIET_NS: u64 = 10 * 1_000_000_000;
 
 /// Which lanes a shard has.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +76,34 @@ pub struct Shard {
     namer: Namer,
     events: Vec<NameEvent>,
     tuples: u64,
+    /// Streams of DNS that the namer gave up, which the first shard tells.
+    streams_told_elsewhere: u64,
+}
+
+/// What naming gave up to stay within its bounds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GivenUp {
+    /// Flows whose beginnings were forgotten.
+    pub flows: u64,
+    /// Hellos and requests that were not put together.
+    pub streams: u64,
+    /// Addresses whose names by DNS were forgotten.
+    pub bindings: u64,
+}
+
+/// A namer with the lanes of a survey.
+fn namer(limits: NamerLimits) -> Namer {
+    let of_lane = limits.divided(PART_OF_LANE);
+    let of_flows = NamerLimits {
+        queries: limits.queries / PART_OF_MDNS,
+        ..of_lane
+    };
+    let mut namer = Namer::new(of_flows);
+    for _ in 1..LANES {
+        namer.add_lane(&of_flows);
+    }
+    namer.add_lane(&of_lane);
+    namer
 }
 
 impl Shard {
@@ -77,9 +116,10 @@ impl Shard {
             share,
             lanes: (0..LANES).map(|_| Tables::new(flows, in_lane)).collect(),
             dns: Tables::new(flows, dns),
-            namer: Namer::new(names.divided(share.of)),
+            namer: namer(names),
             events: Vec::new(),
             tuples: 0,
+            streams_told_elsewhere: 0,
         }
     }
 
@@ -124,12 +164,41 @@ impl Shard {
         let Some(sample) = sample(seen.flow, &packet.parsed, packet.time_ns, seen.outbound) else {
             return;
         };
-        self.namer.observe(&sample, &mut self.events);
+        if packet.for_all {
+            let before = self.namer.streams_given_up();
+            self.namer
+                .observe_in(LANE_OF_DNS, &sample, &mut self.events);
+            if share.number != 0 {
+                self.streams_told_elsewhere += self.namer.streams_given_up() - before;
+            }
+        } else {
+            let rest = self
+                .namer
+                .observe_in(packet.lane, &sample, &mut self.events);
+            let data = &mut seen.flow.data;
+            (data.quiet_until_ns, data.read_to) = match rest {
+                Rest::All => (0, None),
+                Rest::Beginnings { read_to } => (packet.time_ns.saturating_add(QUIET_NS), read_to),
+            };
+        }
+        let key = seen.flow.key;
+        let mut lost = None;
         for event in self.events.drain(..) {
             if is_mine {
                 sink.name(&event, packet.inside_tunnel);
             }
-            seen.flow.data.learn(event);
+            if event.key == key {
+                seen.flow.data.learn(event);
+            } else {
+                lost = Some(event);
+            }
+        }
+        // Another flow of the lane, which the namer forgot for this one: it stays nameless.
+        if let Some(event) = lost
+            && let Some(flow) = table.get_mut(&event.key)
+            && flow.first_ns == event.first_ns
+        {
+            flow.data.learn(event);
         }
     }
 
@@ -183,11 +252,36 @@ impl Shard {
         of_lanes + first * self.dns.outer.evicted()
     }
 
+    /// What naming gave up so far. Every shard gives up the same of DNS: the first one tells.
+    #[must_use]
+    pub fn given_up(&self) -> GivenUp {
+        let stats = self.namer.stats();
+        if self.share.number == 0 {
+            return GivenUp {
+                flows: stats.flows_evicted,
+                streams: self.namer.streams_given_up(),
+                bindings: stats.bindings_evicted,
+            };
+        }
+        GivenUp {
+            flows: stats.flows_evicted - self.namer.flows_evicted_in(LANE_OF_DNS),
+            streams: self.namer.streams_given_up() - self.streams_told_elsewhere,
+            bindings: 0,
+        }
+    }
+
     /// What the namer saw and gave up so far.
     #[must_use]
     pub fn namer_stats(&self) -> NamerStats {
         self.namer.stats()
     }
+}
+
+/// Whether a segment begins before the end of what was read.
+fn repeats(parsed: &Parsed<'_>, read_to: Option<u32>) -> bool {
+    let before = |(tcp, end): (packet::TcpInfo, u32)| end.wrapping_sub(tcp.sequence);
+    let before = parsed.tcp.zip(read_to).map(before);
+    before.is_some_and(|before| before != 0 && before < u32::MAX / 2)
 }
 
 /// The packet as a sample, when its payload is to be read.
@@ -229,15 +323,21 @@ fn sample<'a>(
     if is_named && !is_asked {
         flow.data.samples = [SAMPLES_PER_DIRECTION; 2];
     }
+    let is_dns = ALWAYS.contains(&parsed.source_port) || ALWAYS.contains(&parsed.destination_port);
     let taken = &mut flow.data.samples[usize::from(outbound)];
     if *taken >= SAMPLES_PER_DIRECTION {
-        let is_dns =
-            ALWAYS.contains(&parsed.source_port) || ALWAYS.contains(&parsed.destination_port);
-        if !is_dns && (parsed.tcp.is_none() || !crate::name::begins_request(parsed.payload)) {
+        if !is_dns && (parsed.tcp.is_none() || !name::begins_request(parsed.payload)) {
             return None;
         }
     } else {
         *taken += 1;
+        let is_quiet = time_ns < flow.data.quiet_until_ns
+            && !is_dns
+            && !is_syn
+            && !(outbound && repeats(parsed, flow.data.read_to));
+        if is_quiet && !name::may_begin(parsed.protocol, parsed.payload) {
+            return None;
+        }
     }
     Some(Sample {
         key: flow.key,

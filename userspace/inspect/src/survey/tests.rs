@@ -304,3 +304,164 @@ fn a_name_by_dns_is_over_at_the_same_time_for_all() {
         .filter(|(_, flow)| flow.contains("a.example"));
     assert_eq!(named.count(), 20, "bound for a minute");
 }
+
+#[test]
+fn full_memories_of_names_forget_alike_for_any_number_of_shards() {
+    // Sixteen lanes and DNS share these: each lane holds a few flows and less than two hellos.
+    let names = NamerLimits {
+        flows: 17 * 3,
+        total_bytes: 17 * 100,
+        bindings: 20,
+        queries: 8,
+        services: 4,
+        ..NamerLimits::default()
+    };
+    let mut packets = packets(4_000);
+    // Hellos that never end, of many clients.
+    let mut numbers = Numbers(5);
+    let half = &hello("never.example.org")[..60];
+    let begin_ns = packets[0].0;
+    for number in 0..2_000_u64 {
+        let client = format!("10.9.{}.{}", numbers.below(4), 1 + numbers.below(200));
+        let port = u16::try_from(30_000 + numbers.below(9_000)).unwrap();
+        let segment = tcp(port, 443, 1, tcp_flag::ACK, half);
+        let packet = ip(&client, "203.0.113.200", protocol::TCP, &segment);
+        packets.push((begin_ns + number * 1_000_000, packet));
+    }
+    packets.sort_by_key(|(time_ns, _)| *time_ns);
+    agree(flow::Limits::default(), names, &packets);
+    let given_up = |count: u8| {
+        let mut front = Front::default();
+        let shard =
+            |number| Shard::new(Share { number, of: count }, flow::Limits::default(), names);
+        let mut shards = Shards {
+            shards: (0..count)
+                .map(|number| (shard(number), Told::default()))
+                .collect(),
+            without_flow: 0,
+        };
+        for (time_ns, data) in &packets {
+            front.read(&raw(*time_ns, data), &mut shards);
+        }
+        let each = shards.shards.iter().map(|(shard, _)| shard.given_up());
+        each.fold(GivenUp::default(), |sum, one| GivenUp {
+            flows: sum.flows + one.flows,
+            streams: sum.streams + one.streams,
+            bindings: sum.bindings + one.bindings,
+        })
+    };
+    let alone = given_up(1);
+    assert!(
+        alone.flows > 100 && alone.streams > 100 && alone.bindings > 100,
+        "{alone:?}"
+    );
+    for count in [2, 3, 4, 16] {
+        assert_eq!(given_up(count), alone, "{count} shards");
+    }
+}
+
+#[test]
+fn a_flow_that_the_namer_forgot_is_nameless_and_not_the_one_that_took_its_place() {
+    let names = NamerLimits {
+        flows: 17,
+        ..NamerLimits::default()
+    };
+    let half = &hello("never.example.org")[..60];
+    let segments: Vec<_> = (0..64_u16)
+        .map(|number| {
+            let segment = tcp(20_000 + number, 443, 1, tcp_flag::ACK, half);
+            let packet = ip("10.0.0.1", "203.0.113.9", protocol::TCP, &segment);
+            (1_000_000_000 + u64::from(number), packet)
+        })
+        .collect();
+    let mut survey = Survey::new(flow::Limits::default(), names);
+    let mut sink = Nameless::default();
+    for (time_ns, data) in &segments {
+        survey.packet(&raw(*time_ns, data), &mut sink);
+    }
+    survey.finish(&mut sink);
+    let forgotten = survey.shard().given_up().flows;
+    assert!(forgotten > 30);
+    // Each lane remembers the flow that came last; all others were told, and no flow was in the
+    // place of another.
+    assert_eq!(
+        sink.flows.iter().filter(|(_, is)| *is).count() as u64,
+        forgotten
+    );
+    let mut told = sink.told.clone();
+    told.sort_unstable();
+    let mut nameless: Vec<u16> = sink
+        .flows
+        .iter()
+        .filter(|(_, is)| *is)
+        .map(|(at, _)| *at)
+        .collect();
+    nameless.sort_unstable();
+    assert_eq!(told, nameless);
+}
+
+/// Which flows, by inside port, were told to be nameless, and which ended so.
+#[derive(Default)]
+struct Nameless {
+    told: Vec<u16>,
+    flows: Vec<(u16, bool)>,
+}
+
+impl Sink for Nameless {
+    fn flow(&mut self, flow: Flow<Naming>) {
+        self.flows.push((flow.key.inside_port, flow.data.nameless));
+    }
+
+    fn name(&mut self, event: &NameEvent, _inside_tunnel: bool) {
+        if event.source == crate::name::NameSource::Nameless {
+            self.told.push(event.key.inside_port);
+        }
+    }
+
+    fn without_flow(&mut self, _time_ns: u64, _wire_bytes: u32, _unparsed: &Unparsed) {}
+}
+
+#[test]
+fn what_a_flow_says_after_it_was_read_is_still_heard_when_something_begins() {
+    let (client, server) = ("10.0.0.1", "203.0.113.9");
+    let mut sequence = 1;
+    let mut packets = Vec::new();
+    let mut say = |payload: &[u8]| {
+        let segment = tcp(20_000, 8_080, sequence, tcp_flag::ACK, payload);
+        sequence += u32::try_from(payload.len()).unwrap();
+        let time_ns = 1_000_000_000 + u64::from(sequence) * 1_000;
+        packets.push((time_ns, ip(client, server, protocol::TCP, &segment)));
+    };
+    say(b"GET / HTTP/1.1\r\nHost: first.example.org\r\n\r\n");
+    for _ in 0..20 {
+        say(&[7; 100]);
+    }
+    say(b"GET / HTTP/1.1\r\nHost: second.example.org\r\n\r\n");
+    for _ in 0..10 {
+        say(&[7; 100]);
+    }
+    say(&hello("third.example.org"));
+    let answers = packets.clone();
+    for (time_ns, _) in answers {
+        let segment = tcp(8_080, 20_000, 1, tcp_flag::ACK, &[9; 50]);
+        packets.push((time_ns + 1, ip(server, client, protocol::TCP, &segment)));
+    }
+    packets.sort_by_key(|(time_ns, _)| *time_ns);
+    let told = agree(flow::Limits::default(), NamerLimits::default(), &packets);
+    for name in ["first", "second", "third"] {
+        let name = format!("{name}.example.org");
+        assert!(
+            told.names.iter().any(|(_, told)| told.contains(&name)),
+            "{name}"
+        );
+    }
+    let mut survey = Survey::new(flow::Limits::default(), NamerLimits::default());
+    for (time_ns, data) in &packets {
+        survey.packet(&raw(*time_ns, data), &mut Told::default());
+    }
+    assert!(
+        survey.namer_stats().samples < 20,
+        "{:?}",
+        survey.namer_stats()
+    );
+}

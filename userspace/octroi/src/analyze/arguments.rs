@@ -35,8 +35,8 @@ pub(crate) struct AnalyzeArguments {
     /// Only flows for which this holds, in the language of `octroi flows --filter`.
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<String>,
-    /// Threads that work on flows, 1 to 4 (default: as many as there are processors). What is
-    /// found does not depend on it.
+    /// Threads, 1 to 4 (default: as many as there are processors). With more than one, one reads and
+    /// the others work on flows. What is found does not depend on it.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) threads: Option<u8>,
     /// What is printed.
@@ -75,6 +75,17 @@ pub(crate) enum Format {
 impl AnalyzeArguments {
     pub(crate) fn format(&self) -> Format {
         if self.json { Format::Json } else { self.format }
+    }
+
+    /// Whether the whole reason of each alert is told.
+    pub(crate) fn tells_reasons(&self) -> bool {
+        matches!(self.format(), Format::Json | Format::Jsonl | Format::Html)
+    }
+
+    /// Whether flows are told, or looked for, with more than the atlas's tables say: with who announces
+    /// their destinations.
+    pub(crate) fn needs_evidence(&self) -> bool {
+        !matches!(self.format(), Format::Text | Format::SummaryJsonl) || self.filter.is_some()
     }
 
     /// The limit of lists as a number of rows.

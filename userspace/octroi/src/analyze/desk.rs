@@ -59,6 +59,17 @@ impl Opening {
         let _ = self.desk.set(opened.ok().map(Arc::new));
     }
 
+    /// Opens it, and then reads what will be asked of it later.
+    pub(super) fn open_ahead(&self, arguments: &AnalyzeArguments) {
+        self.open(arguments);
+        if let Some(desk) = self.wait()
+            && arguments.needs_evidence()
+        {
+            // What is wrong with the evidence is told by whoever asks for it.
+            let _ = desk.judge.atlas.layers();
+        }
+    }
+
     /// The desk, waited for; `None`: it could not be opened.
     pub(super) fn wait(&self) -> Option<Arc<Desk>> {
         self.desk.wait().clone()

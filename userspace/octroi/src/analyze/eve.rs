@@ -1,4 +1,5 @@
 //! Alerts and flow records of an analysis as EVE JSON: the events that the gate would have told.
+//! (Calls and findings follow when all flows were told: [`super::watch::Watched::events`].)
 
 use std::collections::HashMap;
 use std::sync::Arc;

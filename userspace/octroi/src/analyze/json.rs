@@ -16,6 +16,12 @@ struct Line<'a, T> {
     value: &'a T,
 }
 
+/// A bound that was reached, and what is missing because of it.
+#[derive(Serialize)]
+struct Bound<'a> {
+    text: &'a str,
+}
+
 /// The whole report as one document.
 pub(super) fn document(report: &Report, out: &mut impl Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, report)?;
@@ -47,10 +53,10 @@ pub(super) fn last_lines(report: &Report, out: &mut impl Write) -> io::Result<()
     for line in &report.services {
         write_line("service", line, out)?;
     }
-    for line in &report.calls {
+    for line in &report.watched.calls {
         write_line("call", line, out)?;
     }
-    for line in &report.findings {
+    for line in &report.watched.findings {
         write_line("finding", line, out)?;
     }
     for line in &report.without_flow {
@@ -58,6 +64,9 @@ pub(super) fn last_lines(report: &Report, out: &mut impl Write) -> io::Result<()
     }
     for line in &report.captures {
         write_line("capture", line, out)?;
+    }
+    for text in &report.bounds {
+        write_line("bound", &Bound { text }, out)?;
     }
     Ok(())
 }

@@ -39,6 +39,8 @@ pub(crate) struct Judging {
     names: Option<Names>,
     noted: Noted,
     capture: usize,
+    /// The system that announces a destination is told.
+    with_asn: bool,
 }
 
 struct Ready {
@@ -73,6 +75,7 @@ impl Judging {
         filter: Arc<Filter>,
         rows: usize,
         with_names: bool,
+        with_asn: bool,
     ) -> Self {
         Self {
             opening,
@@ -82,6 +85,7 @@ impl Judging {
             names: with_names.then(|| Names::new(rows)),
             noted: Noted::default(),
             capture: 0,
+            with_asn,
         }
     }
 
@@ -90,24 +94,27 @@ impl Judging {
     }
 
     /// What all shards found together.
-    pub(super) fn into_report(shards: Vec<Self>, desk: &Arc<Desk>, rows: usize) -> Report {
+    pub(super) fn into_report(
+        shards: Vec<Self>,
+        desk: &Arc<Desk>,
+        rows: usize,
+        with_reasons: bool,
+    ) -> Report {
         let mut whole = Report::new(desk, rows);
-        let mut names: Option<Names> = None;
+        let mut names = Names::new(rows);
         let mut noted = Vec::new();
         for shard in shards {
             noted.push(shard.noted);
             if let Some(ready) = shard.ready {
                 whole.add(ready.report);
             }
-            match (&mut names, shard.names) {
-                (Some(names), Some(more)) => names.merge(more),
-                (names @ None, more) => *names = more,
-                (Some(_), None) => {}
+            if let Some(more) = shard.names {
+                names.merge(more);
             }
         }
-        whole.names = names.map(Names::into_lines).unwrap_or_default();
-        (whole.calls, whole.findings, whole.unnoted) = watch::told(noted, desk);
-        whole.explain(desk);
+        (whole.names, whole.names_left_out) = names.into_lines();
+        whole.watched = watch::told(noted, desk);
+        whole.explain(desk, with_reasons);
         whole
     }
 
@@ -131,14 +138,15 @@ impl Judging {
             opaque: flow.opaque,
             at: desk.at,
         };
-        let answer = ready.answers.of(&question, desk);
+        let answer = ready.answers.of(&question, desk, self.with_asn);
         let bytes = flow.outbound_bytes + flow.reply_bytes;
         let decision = &answer.decision;
         let is_alert = decision.verdict != Verdict::Allow || decision.shadow.is_some();
         let filtered = !self.filter.is_all();
         // Most flows are only counted.
-        let line = (always || filtered || is_alert || ready.report.wants(bytes))
-            .then(|| FlowLine::new(self.capture, flow, &ends, &answer, desk));
+        let capture = self.capture;
+        let make = || FlowLine::new(capture, flow, &ends, &answer, desk);
+        let line = (always || filtered || ready.report.wants(bytes)).then(make);
         if filtered && !line.as_ref().is_some_and(|line| self.filter.matches(line)) {
             ready.report.left_out_by_filter += 1;
             return None;
@@ -150,10 +158,13 @@ impl Judging {
             .report
             .places
             .count(self.capture, flow, &ends, &answer);
-        match &line {
-            Some(line) if is_alert => ready.report.alert(AlertKey::of(line), line),
-            Some(_) => {}
-            None => ready.report.leave_out(),
+        if is_alert {
+            let key = AlertKey::of(flow, &ends, decision);
+            let first = || line.clone().unwrap_or_else(make);
+            ready.report.alert(key, bytes, first);
+        }
+        if line.is_none() {
+            ready.report.leave_out();
         }
         line
     }
@@ -199,7 +210,7 @@ impl Judging {
                     opaque: unparsed.opaque,
                     at: desk.at,
                 };
-                ready.answers.of(&question, desk).decision
+                ready.answers.of(&question, desk, false).decision
             }
         };
         ready
@@ -235,7 +246,7 @@ struct Remembered {
 }
 
 impl Answers {
-    fn of(&mut self, question: &Question<'_>, desk: &Desk) -> Answer {
+    fn of(&mut self, question: &Question<'_>, desk: &Desk, with_asn: bool) -> Answer {
         let asked = (
             question.zone,
             question.destination,
@@ -252,7 +263,9 @@ impl Answers {
         let answer = Answer {
             decision: judge.decide(question),
             profile: judge.profile(judge.class_of(question.destination), &question.named),
-            asn: judge.asn_of(question.destination).map(|info| info.number),
+            asn: with_asn
+                .then(|| judge.asn_number_of(question.destination))
+                .flatten(),
         };
         if self.count >= MAX_REMEMBERED {
             self.by_question.clear();

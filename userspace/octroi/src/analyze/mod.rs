@@ -23,6 +23,7 @@ mod pipeline;
 mod places;
 mod progress;
 mod report;
+mod room;
 mod run;
 mod source;
 mod summary;

@@ -7,12 +7,10 @@ use octroi_inspect::flow;
 use octroi_inspect::name::{Ech, NameEvent, NameSource};
 use serde::Serialize;
 
-use super::pipeline::MAX_WORKERS;
+use super::room::Room;
 
-/// Most different names held.
-const MAX_NAMES: usize = 32_768;
-/// Of them, what each of several shards may hold.
-const NAMES_OF_SHARD: usize = MAX_NAMES / MAX_WORKERS;
+/// Most different names held of one lane.
+const MAX_NAMES: u32 = 2_048;
 
 /// One name.
 #[derive(Debug, Serialize)]
@@ -43,17 +41,23 @@ impl NameLine {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Names {
-    lines: BTreeMap<(String, NameSource, bool), NameLine>,
+    /// By lane; by 0 once those of all lanes are added up.
+    lines: BTreeMap<(u8, String, NameSource, bool), NameLine>,
+    room: Room,
+    /// Observations of names that had no room.
+    left_out: u64,
     rows: usize,
 }
 
 impl Names {
     pub(super) fn new(rows: usize) -> Self {
         Self {
+            lines: BTreeMap::new(),
+            room: Room::new(MAX_NAMES),
+            left_out: 0,
             rows,
-            ..Self::default()
         }
     }
 
@@ -61,20 +65,24 @@ impl Names {
         if event.source == NameSource::Nameless {
             return;
         }
-        let key = (event.name.clone(), event.source, inside_tunnel);
-        let room = self.lines.len() < NAMES_OF_SHARD;
-        if !room && !self.lines.contains_key(&key) {
-            return;
-        }
-        let line = self.lines.entry(key).or_insert_with(|| NameLine {
-            name: event.name.clone(),
-            source: event.source,
-            inside_tunnel,
-            count: 0,
-            first_ns: event.time_ns,
-            peer: flow::outside(&event.key).to_string(),
-            ech: false,
-        });
+        let lane = flow::lane_of_key(&event.key);
+        let key = (lane, event.name.clone(), event.source, inside_tunnel);
+        let line = match self.lines.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if !self.room.take(lane) => {
+                self.left_out += 1;
+                return;
+            }
+            Entry::Vacant(free) => free.insert(NameLine {
+                name: event.name.clone(),
+                source: event.source,
+                inside_tunnel,
+                count: 0,
+                first_ns: event.time_ns,
+                peer: flow::outside(&event.key).to_string(),
+                ech: false,
+            }),
+        };
         line.count += 1;
         // Of several at one time, the one whose address reads first: packets of one time have no
         // order that all shards know.
@@ -88,11 +96,12 @@ impl Names {
         line.ech |= matches!(event.ech, Ech::Possible | Ech::Real);
     }
 
-    /// Adds what another shard observed.
+    /// Adds what a shard observed, of all lanes together.
     pub(super) fn merge(&mut self, other: Self) {
-        for (key, more) in other.lines {
-            let room = self.lines.len() < MAX_NAMES;
-            match self.lines.entry(key) {
+        self.left_out += other.left_out;
+        // No bound: there are no more than all lanes had room for.
+        for ((_, name, source, inside_tunnel), more) in other.lines {
+            match self.lines.entry((0, name, source, inside_tunnel)) {
                 Entry::Occupied(mut known) => {
                     let known = known.get_mut();
                     known.count += more.count;
@@ -102,19 +111,18 @@ impl Names {
                         known.peer = more.peer;
                     }
                 }
-                Entry::Vacant(place) if room => {
+                Entry::Vacant(place) => {
                     place.insert(more);
                 }
-                Entry::Vacant(_) => {}
             }
         }
     }
 
-    /// The names, most frequent first.
-    pub(super) fn into_lines(self) -> Vec<NameLine> {
+    /// The names, most frequent first, and how many observations had no room.
+    pub(super) fn into_lines(self) -> (Vec<NameLine>, u64) {
         let mut lines: Vec<NameLine> = self.lines.into_values().collect();
         lines.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
         lines.truncate(self.rows);
-        lines
+        (lines, self.left_out)
     }
 }

@@ -138,6 +138,11 @@ impl<W: Write> Printer<W> {
         self.failed = self.out.write_all(bytes).err();
     }
 
+    /// Writes what is told after all flows.
+    pub(super) fn end(&mut self, events: Vec<Event>) {
+        self.print(&Told::Events(events));
+    }
+
     fn print(&mut self, told: &Told) {
         if self.failed.is_some() {
             return;

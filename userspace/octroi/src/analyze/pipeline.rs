@@ -1,9 +1,9 @@
-//! One capture through a survey, with as many threads as there are workers.
+//! One capture through a survey, in one thread or in several.
 //!
 //! One thread reads, parses and says which lane a packet belongs to; each worker has the lanes of
 //! one shard. Batches of packets go to all of them at once and hold the read buffer itself. All
 //! queues are bounded, so that a slow worker makes the reader wait and memory does not grow with
-//! the capture. With one worker there is one thread and no queue.
+//! the capture. With one thread there is one worker and no queue.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,19 +11,19 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use octroi_inspect::flow;
 use octroi_inspect::name::NamerLimits;
-use octroi_inspect::survey::{Counts, Front, Shard, Share, Sink, Survey};
+use octroi_inspect::survey::{Counts, Front, GivenUp, Shard, Share, Sink, Survey};
 
 use super::batch::Batch;
 use super::progress::Progress;
 use super::source::{Merged, Source};
 
-/// Most workers. One thread reads for all of them: it is busy with four. And each keeps what DNS
+/// Most threads. The one that reads is busy with two or three workers. And each worker keeps what DNS
 /// told, which bounds the memory of all.
-pub(super) const MAX_WORKERS: usize = 4;
+const MAX_THREADS: usize = 4;
 /// Batches that wait for one worker.
-const BATCHES_WAITING: usize = 4;
+const BATCHES_WAITING: usize = 8;
 /// Bytes of packets in one batch of merged captures.
-const BATCH_BYTES: usize = 1 << 20;
+const BATCH_BYTES: usize = 1 << 18;
 /// Packets between two looks at the progress bar and at whether to stop.
 const PACKETS_PER_TICK: u64 = 8_192;
 
@@ -31,16 +31,38 @@ const PACKETS_PER_TICK: u64 = 8_192;
 const FLOWS: usize = 1 << 17;
 /// DNS queries that wait for their answer; each worker holds them.
 const QUERIES: usize = 1 << 12;
-/// Bytes of incomplete hellos and requests held, all workers together.
+/// Bytes of incomplete hellos and requests held, all lanes together.
 const STREAM_BYTES: usize = 16 << 20;
-/// Addresses bound to names by DNS, divided by the number of workers, each of which holds all that
-/// it has room for.
-const BINDINGS: usize = 1 << 16;
+/// Addresses bound to names by DNS. Each worker holds all of them: what one learns names flows of
+/// all, and what is found must not depend on how many there are.
+const BINDINGS: usize = 1 << 15;
+/// What they take with their names and aliases; what HTTPS records say takes a quarter of it.
+const BINDING_BYTES: usize = 12 << 20;
 
 /// What takes the results of one shard.
 pub(super) trait Worker: Sink + Send {
     /// All packets before this one were worked on.
     fn passed(&mut self, _next: u64) {}
+}
+
+/// How many threads there are, and what they do.
+#[derive(Clone, Copy)]
+pub(super) struct Threads(usize);
+
+impl Threads {
+    pub(super) fn new(wanted: usize) -> Self {
+        Self(wanted.clamp(1, MAX_THREADS))
+    }
+
+    /// One thread does everything.
+    pub(super) const fn is_one(self) -> bool {
+        self.0 == 1
+    }
+
+    /// How many of them work on flows.
+    pub(super) const fn workers(self) -> usize {
+        if self.is_one() { 1 } else { self.0 - 1 }
+    }
 }
 
 /// What is read.
@@ -59,16 +81,10 @@ pub(super) struct Outcome {
     pub(super) tuples: u64,
     /// Flows ended early to make room.
     pub(super) evicted: u64,
+    /// What naming gave up to stay within its bounds.
     pub(super) names: GivenUp,
     /// Why it was not read to its end.
     pub(super) error: Option<anyhow::Error>,
-}
-
-/// What naming gave up to stay within its bounds.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct GivenUp {
-    pub(super) flows_evicted: u64,
-    pub(super) streams_given_up: u64,
 }
 
 /// What one shard counted.
@@ -80,14 +96,10 @@ struct Counted {
 
 impl Counted {
     fn of(shard: &Shard) -> Self {
-        let stats = shard.namer_stats();
         Self {
             tuples: shard.tuples(),
             evicted: shard.evicted(),
-            names: GivenUp {
-                flows_evicted: stats.flows_evicted,
-                streams_given_up: stats.streams_too_long + stats.memory_refused,
-            },
+            names: shard.given_up(),
         }
     }
 }
@@ -96,18 +108,21 @@ impl Outcome {
     fn add(&mut self, counted: &Counted) {
         self.tuples += counted.tuples;
         self.evicted += counted.evicted;
-        self.names.flows_evicted += counted.names.flows_evicted;
-        self.names.streams_given_up += counted.names.streams_given_up;
+        self.names.flows += counted.names.flows;
+        self.names.streams += counted.names.streams;
+        self.names.bindings += counted.names.bindings;
     }
 }
 
-fn limits(workers: u8) -> (flow::Limits, NamerLimits) {
+fn limits() -> (flow::Limits, NamerLimits) {
     let flows = flow::Limits {
         flows: FLOWS,
         ..flow::Limits::default()
     };
     let names = NamerLimits {
-        bindings: BINDINGS / usize::from(workers.max(1)),
+        bindings: BINDINGS,
+        binding_bytes: BINDING_BYTES,
+        service_bytes: BINDING_BYTES / 4,
         queries: QUERIES,
         total_bytes: STREAM_BYTES,
         ..NamerLimits::default()
@@ -116,15 +131,16 @@ fn limits(workers: u8) -> (flow::Limits, NamerLimits) {
 }
 
 /// Reads a capture to its end, or as far as it goes, or until `stop` says so. With more than one
-/// worker `beside` runs in this thread meanwhile.
+/// thread `beside` runs in this one meanwhile.
 pub(super) fn run<W: Worker>(
     reading: &Reading,
+    threads: Threads,
     mut workers: Vec<W>,
     progress: &Progress,
     stop: &(dyn Fn() -> bool + Sync),
     beside: impl FnOnce(),
 ) -> Outcome {
-    if workers.len() > 1 {
+    if !threads.is_one() {
         return in_threads(reading, workers, progress, stop, beside);
     }
     match workers.pop() {
@@ -139,7 +155,7 @@ fn in_this_thread<W: Worker>(
     progress: &Progress,
     stop: &dyn Fn() -> bool,
 ) -> Outcome {
-    let (flows, names) = limits(1);
+    let (flows, names) = limits();
     let mut survey = Survey::new(flows, names);
     let error = match reading {
         Reading::One(path) => each_of_one(path, progress, stop, &mut survey, &mut worker),
@@ -255,7 +271,7 @@ fn work<W: Worker>(
     batches: &Receiver<Arc<Batch>>,
     used: &Sender<Batch>,
 ) -> Counted {
-    let (flows, names) = limits(share.of);
+    let (flows, names) = limits();
     let mut lanes = Shard::new(share, flows, names);
     for batch in batches {
         batch.work(usize::from(share.number), &mut lanes, &mut worker);

@@ -17,9 +17,10 @@ use serde::Serialize;
 
 use super::desk::Desk;
 use super::judged::{Answer, Ends, control, hosting};
+use super::room::Room;
 
-/// Most destinations told apart by one shard.
-const MAX_DESTINATIONS: usize = 4_096;
+/// Most destinations told apart in one lane.
+const MAX_DESTINATIONS: u32 = 1_024;
 
 /// What was sent and received.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
@@ -94,9 +95,18 @@ pub(crate) struct ServiceLine {
 
 /// What is one destination.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-enum Destination {
-    Name(String),
+pub(super) enum Destination {
+    Name(Box<str>),
     Address(IpAddr),
+}
+
+impl Destination {
+    pub(super) fn of(flow: &Flow<Naming>, ends: &Ends) -> Self {
+        let name = flow.data.name.as_deref().filter(|_| !ends.from_outside);
+        name.map_or(Self::Address(ends.destination), |name| {
+            Self::Name(name.name.as_str().into())
+        })
+    }
 }
 
 impl fmt::Display for Destination {
@@ -122,12 +132,25 @@ struct Held {
 }
 
 /// All of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Places {
-    destinations: HashMap<Destination, Held, RandomState>,
+    /// By lane; by 0 once those of all lanes are added up.
+    destinations: HashMap<(u8, Destination), Held, RandomState>,
+    room: Room,
     services: HashMap<Arc<str>, Sums, RandomState>,
     /// Flows to destinations that had no room.
     not_held: u64,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            destinations: HashMap::default(),
+            room: Room::new(MAX_DESTINATIONS),
+            services: HashMap::default(),
+            not_held: 0,
+        }
+    }
 }
 
 impl Places {
@@ -144,10 +167,6 @@ impl Places {
             let services = &mut self.services;
             services.entry(Arc::clone(service)).or_default().add(sums);
         }
-        let name = flow.data.name.as_deref().filter(|_| !ends.from_outside);
-        let key = name.map_or(Destination::Address(ends.destination), |name| {
-            Destination::Name(name.name.clone())
-        });
         let held = Held {
             first: (capture, flow.data.began),
             profile: Arc::clone(profile),
@@ -155,25 +174,33 @@ impl Places {
             enforced: answer.decision.enforced,
             sums,
         };
-        self.hold(key, held);
-    }
-
-    fn hold(&mut self, key: Destination, held: Held) {
-        let room = self.destinations.len() < MAX_DESTINATIONS;
+        let lane = flow.data.lane();
+        let key = (lane, Destination::of(flow, ends));
         match self.destinations.entry(key) {
             Entry::Occupied(mut known) => known.get_mut().merge(held),
-            Entry::Vacant(free) if room => {
+            Entry::Vacant(free) if self.room.take(lane) => {
                 free.insert(held);
             }
             Entry::Vacant(_) => self.not_held += held.sums.flows,
         }
     }
 
+    /// Flows to destinations that had no room.
+    pub(super) fn not_held(&self) -> u64 {
+        self.not_held
+    }
+
     /// Adds what another shard found.
     pub(super) fn merge(&mut self, other: Self) {
         self.not_held += other.not_held;
-        for (key, held) in other.destinations {
-            self.hold(key, held);
+        // No bound: there are no more than all lanes had room for.
+        for ((_, destination), held) in other.destinations {
+            match self.destinations.entry((0, destination)) {
+                Entry::Occupied(mut known) => known.get_mut().merge(held),
+                Entry::Vacant(free) => {
+                    free.insert(held);
+                }
+            }
         }
         for (service, sums) in other.services {
             self.services.entry(service).or_default().add(sums);
@@ -186,7 +213,7 @@ impl Places {
         let text = |id: &Option<Arc<str>>| id.as_ref().map(ToString::to_string);
         let mut lines: Vec<DestinationLine> = held
             .into_iter()
-            .map(|(destination, held)| DestinationLine {
+            .map(|((_, destination), held)| DestinationLine {
                 destination: destination.to_string(),
                 hosting: hosting(&held.profile),
                 control: control(&held.profile),

@@ -3,23 +3,28 @@
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 
+use foldhash::fast::RandomState;
 use jiff::Timestamp;
-use octroi_events::{CallRecord, Finding, Residency};
+use octroi_events::Residency;
 use octroi_geo_db::catalogue::Language;
 use octroi_geo_db::profile::{CountryCode, HostingConfidence, Profile, Reach, SpecialUse};
-use octroi_inspect::survey::Counts;
+use octroi_inspect::flow::Flow;
+use octroi_inspect::survey::{Counts, Naming};
 use octroi_policy::{Decision, Opaque, Verdict};
 use serde::Serialize;
 
 use super::desk::Desk;
 use super::flow_line::FlowLine;
-use super::judged::{Answer, control, hosting};
+use super::judged::{Answer, Ends, control, hosting};
 use super::names::NameLine;
 use super::pipeline::Outcome;
-use super::places::{DestinationLine, Places, ServiceLine};
+use super::places::{Destination, DestinationLine, Places, ServiceLine};
+use super::room::Room;
+use super::watch::Watched;
 
-/// Most different alerts told apart.
-const MAX_ALERTS: usize = 2_048;
+/// Most different alerts told apart in one lane: how many there are of all must not depend on which
+/// worker had which lanes.
+const MAX_ALERTS: u32 = 512;
 
 /// Everything an analysis found.
 #[derive(Debug, Serialize)]
@@ -55,22 +60,27 @@ pub(crate) struct Report {
     pub(crate) services: Vec<ServiceLine>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) names: Vec<NameLine>,
-    /// Calls of people, in order of time.
+    /// Calls of people, and tracking links.
+    #[serde(flatten)]
+    pub(crate) watched: Watched,
+    /// Bounds that were reached, and what is missing because of them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) calls: Vec<CallRecord>,
-    /// Tracking links that were asked for or opened.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(crate) findings: Vec<Finding>,
-    /// Names and flows that were not looked at for calls and findings: there was no room.
-    #[serde(skip_serializing_if = "is_zero")]
-    pub(crate) unnoted: u64,
+    pub(crate) bounds: Vec<String>,
     /// Flows that the filter left out of everything but the captures' own numbers.
     #[serde(skip_serializing_if = "is_zero")]
     pub(crate) left_out_by_filter: u64,
+    /// Flows to destinations that were not told apart.
+    #[serde(skip)]
+    destinations_not_held: u64,
+    /// Observations of names that had no room.
+    #[serde(skip)]
+    pub(super) names_left_out: u64,
     #[serde(skip)]
     pub(super) places: Places,
     #[serde(skip)]
     tables: Tables,
+    #[serde(skip)]
+    room_for_alerts: Room,
     #[serde(skip)]
     rows: usize,
     /// Bytes that a flow must have to come into the list.
@@ -82,15 +92,15 @@ pub(crate) struct Report {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde passes a reference"
 )]
-fn is_zero(count: &u64) -> bool {
+pub(super) fn is_zero(count: &u64) -> bool {
     *count == 0
 }
 
 #[derive(Debug, Default)]
 struct Tables {
-    jurisdictions: HashMap<Jurisdiction, Sum>,
+    jurisdictions: HashMap<Jurisdiction, Sum, RandomState>,
     without_flow: BTreeMap<(u8, u8, bool), Sum>,
-    alerts: HashMap<AlertKey, AlertLine>,
+    alerts: HashMap<AlertKey, AlertLine, RandomState>,
     alerts_not_held: u64,
 }
 
@@ -137,6 +147,9 @@ pub(crate) struct CaptureLine {
     /// What should be known of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) notes: Vec<String>,
+    /// Of the notes, those on bounds that were reached.
+    #[serde(skip)]
+    bounds: Vec<String>,
 }
 
 /// One cell of the jurisdiction table.
@@ -185,10 +198,12 @@ pub(crate) struct AlertLine {
 /// What is told as one alert.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct AlertKey {
-    verdict: &'static str,
-    rule: String,
-    zone: String,
-    destination: String,
+    /// The lane of its flows; 0 once those of all lanes are added up.
+    lane: u8,
+    verdict: u8,
+    rule: u16,
+    zone: u8,
+    destination: Destination,
 }
 
 impl Report {
@@ -213,12 +228,14 @@ impl Report {
             destinations_left_out: 0,
             services: Vec::new(),
             names: Vec::new(),
-            calls: Vec::new(),
-            findings: Vec::new(),
-            unnoted: 0,
+            watched: Watched::default(),
+            bounds: Vec::new(),
+            destinations_not_held: 0,
+            names_left_out: 0,
             places: Places::default(),
             left_out_by_filter: 0,
             tables: Tables::default(),
+            room_for_alerts: Room::new(MAX_ALERTS),
             rows,
             least_bytes: 0,
         }
@@ -256,26 +273,32 @@ impl Report {
         });
     }
 
-    pub(super) fn alert(&mut self, key: AlertKey, line: &FlowLine) {
-        let alerts = &mut self.tables.alerts;
-        if alerts.len() >= MAX_ALERTS && !alerts.contains_key(&key) {
-            self.tables.alerts_not_held += 1;
-            return;
-        }
-        let destination = key.destination.clone();
-        let alert = alerts.entry(key).or_insert_with(|| AlertLine {
-            verdict: line.verdict,
-            enforced: line.enforced,
-            rule: line.rule.clone(),
-            zone: line.zone.clone(),
-            destination,
-            flows: 0,
-            bytes: 0,
-            first: line.clone(),
-            residency: None,
-        });
+    /// Counts a flow that a SOC should see; its line is made for the first of its kind only.
+    pub(super) fn alert(&mut self, key: AlertKey, bytes: u64, line: impl FnOnce() -> FlowLine) {
+        let lane = key.lane;
+        let alert = match self.tables.alerts.entry(key) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(_) if !self.room_for_alerts.take(lane) => {
+                self.tables.alerts_not_held += 1;
+                return;
+            }
+            Entry::Vacant(place) => {
+                let first = line();
+                place.insert(AlertLine {
+                    verdict: first.verdict,
+                    enforced: first.enforced,
+                    rule: first.rule.clone(),
+                    zone: first.zone.clone(),
+                    destination: first.destination_text(),
+                    flows: 0,
+                    bytes: 0,
+                    first,
+                    residency: None,
+                })
+            }
+        };
         alert.flows += 1;
-        alert.bytes += line.bytes();
+        alert.bytes += bytes;
     }
 
     /// Whether a flow of so many bytes may come into the list of the largest.
@@ -325,6 +348,7 @@ impl Report {
         }
         tables.alerts_not_held += other.tables.alerts_not_held;
         for (key, alert) in other.tables.alerts {
+            let key = AlertKey { lane: 0, ..key };
             match tables.alerts.entry(key) {
                 Entry::Vacant(place) => {
                     place.insert(alert);
@@ -334,9 +358,10 @@ impl Report {
         }
     }
 
-    /// Puts the lists in order and adds the reasons of the alerts that are told.
-    pub(super) fn explain(&mut self, desk: &Desk) {
+    /// Puts the lists in order and, when asked for, adds the reasons of the alerts that are told.
+    pub(super) fn explain(&mut self, desk: &Desk, with_reasons: bool) {
         self.cut_flows();
+        self.destinations_not_held = self.places.not_held();
         (self.destinations, self.destinations_left_out) = self.places.destinations(self.rows);
         self.services = self.places.services(desk);
         let tables = std::mem::take(&mut self.tables);
@@ -365,10 +390,52 @@ impl Report {
         let over = self.alerts.len().saturating_sub(self.rows);
         self.alerts_left_out = over as u64 + tables.alerts_not_held;
         self.alerts.truncate(self.rows);
+        self.bounds = self.bounds_reached(tables.alerts_not_held);
+        if !with_reasons {
+            return;
+        }
         for alert in &mut self.alerts {
             let question = alert.first.question(desk);
             alert.residency = Some(desk.judge.residency(&question, Language::En));
         }
+    }
+}
+
+impl Report {
+    /// Every bound that was reached, those of captures with their names.
+    pub(super) fn bounds(&self) -> impl Iterator<Item = String> {
+        let of_captures = self.captures.iter().flat_map(|line| {
+            let of_capture = line.bounds.iter();
+            of_capture.map(|bound| format!("{}: {bound}", line.capture))
+        });
+        of_captures.chain(self.bounds.iter().cloned())
+    }
+
+    /// What is missing because there was no room for it.
+    fn bounds_reached(&self, alerts: u64) -> Vec<String> {
+        let mut bounds = Vec::new();
+        let mut note = |count: u64, what: &str| {
+            if count > 0 {
+                bounds.push(format!("{count} {what}"));
+            }
+        };
+        note(
+            alerts,
+            "flows with alerts are not among the alerts: there were too many kinds",
+        );
+        note(
+            self.destinations_not_held,
+            "flows are not among the destinations: there were too many",
+        );
+        note(
+            self.names_left_out,
+            "observations of names are not in their list: there were too many names",
+        );
+        note(
+            self.watched.unnoted,
+            "names and flows were not looked at for calls and tracking links: there were too many",
+        );
+        bounds
     }
 }
 
@@ -384,7 +451,7 @@ impl AlertLine {
 }
 
 /// Cells in words. Several may read the same: special-purpose addresses have no law.
-fn jurisdictions(cells: HashMap<Jurisdiction, Sum>) -> Vec<JurisdictionLine> {
+fn jurisdictions(cells: HashMap<Jurisdiction, Sum, RandomState>) -> Vec<JurisdictionLine> {
     let mut lines: BTreeMap<(String, String, u8, bool), Sum> = BTreeMap::new();
     for (cell, sum) in cells {
         let mut profile = Profile::unknown();
@@ -414,12 +481,13 @@ fn jurisdictions(cells: HashMap<Jurisdiction, Sum>) -> Vec<JurisdictionLine> {
 }
 
 impl AlertKey {
-    pub(super) fn of(line: &FlowLine) -> Self {
+    pub(super) fn of(flow: &Flow<Naming>, ends: &Ends, decision: &Decision) -> Self {
         Self {
-            verdict: line.verdict,
-            rule: line.rule.clone(),
-            zone: line.zone.clone(),
-            destination: line.destination_text(),
+            lane: flow.data.lane(),
+            verdict: decision.verdict.code(),
+            rule: decision.rule,
+            zone: ends.zone,
+            destination: Destination::of(flow, ends),
         }
     }
 }
@@ -435,13 +503,14 @@ impl CaptureLine {
             first: counts.first_ns.and_then(timestamp),
             last: counts.first_ns.and_then(|_| timestamp(counts.last_ns)),
             error: outcome.error.as_ref().map(|error| format!("{error:#}")),
-            notes: notes(counts, outcome),
+            notes: [notes(counts), bounds(outcome)].concat(),
+            bounds: bounds(outcome),
         }
     }
 }
 
 /// What should be known of a capture beside its numbers.
-fn notes(counts: &Counts, outcome: &Outcome) -> Vec<String> {
+fn notes(counts: &Counts) -> Vec<String> {
     let mut notes = Vec::new();
     for (link, packets) in &counts.unread_links {
         notes.push(format!(
@@ -455,6 +524,12 @@ fn notes(counts: &Counts, outcome: &Outcome) -> Vec<String> {
             counts.inside_tunnels
         ));
     }
+    notes
+}
+
+/// Which bounds a capture reached.
+fn bounds(outcome: &Outcome) -> Vec<String> {
+    let mut notes = Vec::new();
     if outcome.evicted > 0 {
         notes.push(format!(
             "{} flows were ended early to stay within the memory bounds: what went on counts as \
@@ -463,11 +538,11 @@ fn notes(counts: &Counts, outcome: &Outcome) -> Vec<String> {
         ));
     }
     let stats = &outcome.names;
-    if stats.flows_evicted + stats.streams_given_up > 0 {
+    if stats.flows + stats.streams + stats.bindings > 0 {
         notes.push(format!(
-            "names may be missing: {} flows were forgotten and {} streams given up to stay \
-             within the memory bounds",
-            stats.flows_evicted, stats.streams_given_up
+            "names may be missing: {} flows and {} addresses were forgotten and {} streams given \
+             up to stay within the memory bounds",
+            stats.flows, stats.bindings, stats.streams
         ));
     }
     notes

@@ -15,7 +15,7 @@ use super::desk::Opening;
 use super::eve::Eve;
 use super::judged::Judging;
 use super::outlet::{CHUNKS_WAITING, Printer, Remote, print_in_order};
-use super::pipeline::{self, MAX_WORKERS, Outcome, Reading};
+use super::pipeline::{self, Outcome, Reading, Threads};
 use super::progress::Progress;
 use super::report::CaptureLine;
 use super::summary::Summary;
@@ -53,13 +53,12 @@ pub(crate) fn run(arguments: &AnalyzeArguments) -> Result<ExitCode> {
     })
 }
 
-/// How many workers: what was asked for, or what the machine has.
-fn workers(arguments: &AnalyzeArguments) -> usize {
-    let wanted = arguments.threads.map_or_else(
+/// What was asked for, or what the machine has.
+fn threads(arguments: &AnalyzeArguments) -> Threads {
+    Threads::new(arguments.threads.map_or_else(
         || available_parallelism().map_or(1, std::num::NonZero::get),
         usize::from,
-    );
-    wanted.clamp(1, MAX_WORKERS)
+    ))
 }
 
 /// What is read, one after the other.
@@ -84,22 +83,23 @@ fn report(
     filter: Filter,
     out: impl Write + Send,
 ) -> Result<Option<bool>> {
-    let workers = workers(arguments);
+    let threads = threads(arguments);
     let opening = Arc::new(Opening::default());
     std::thread::scope(|scope| {
-        if workers > 1 {
+        if !threads.is_one() {
             // The atlas is opened while the first packets are read.
             let opening = Arc::clone(&opening);
-            scope.spawn(move || opening.open(arguments));
+            scope.spawn(move || opening.open_ahead(arguments));
         } else {
             opening.open(arguments);
         }
         let filter = Arc::new(filter);
         let new = || {
             let (opening, filter) = (Arc::clone(&opening), Arc::clone(&filter));
-            Judging::new(opening, filter, arguments.rows(), arguments.names)
+            let (rows, names) = (arguments.rows(), arguments.names);
+            Judging::new(opening, filter, rows, names, arguments.needs_evidence())
         };
-        let mut shards: Vec<Judging> = (0..workers).map(|_| new()).collect();
+        let mut shards: Vec<Judging> = (0..threads.workers()).map(|_| new()).collect();
         let mut printer = Printer::new(out);
         if arguments.format() == Format::Csv {
             printer.begin(&csv::head());
@@ -113,6 +113,7 @@ fn report(
             }
             let outcome = analyze(
                 reading,
+                threads,
                 &mut shards,
                 arguments.format(),
                 &mut printer,
@@ -137,15 +138,24 @@ fn report(
             }
             return Ok(None);
         };
+        let (rows, with_reasons) = (arguments.rows(), arguments.tells_reasons());
+        let mut report = Judging::into_report(shards, &desk, rows, with_reasons);
+        if arguments.format() == Format::Eve {
+            printer.end(report.watched.events());
+        }
         let mut out = printer.finish().context("cannot write the report")?;
-        let mut report = Judging::into_report(shards, &desk, arguments.rows());
         report.captures = lines;
         report.filter.clone_from(&arguments.filter);
         match arguments.format() {
             Format::Json => json::document(&report, &mut out),
             Format::Jsonl => json::last_lines(&report, &mut out),
             Format::Html => html::page(&report, &mut out),
-            Format::Eve | Format::Csv => Ok(()),
+            Format::Eve | Format::Csv => {
+                for bound in report.bounds() {
+                    eprintln!("octroi analyze: {bound}");
+                }
+                Ok(())
+            }
             Format::Text | Format::SummaryJsonl => text::print(&report, arguments.names, &mut out),
         }
         .and_then(|()| out.flush())
@@ -157,6 +167,7 @@ fn report(
 /// One capture, by as many workers as there are shards.
 fn analyze<W: Write + Send>(
     reading: &Reading,
+    threads: Threads,
     shards: &mut [Judging],
     format: Format,
     printer: &mut Printer<W>,
@@ -173,11 +184,11 @@ fn analyze<W: Write + Send>(
     if matches!(style(), Style::Report) {
         let teller = |shard| Teller::new(shard, Style::Report, ());
         let tellers = shards.iter_mut().map(teller).collect();
-        return pipeline::run(reading, tellers, progress, &has_failed, || {});
+        return pipeline::run(reading, threads, tellers, progress, &has_failed, || {});
     }
     if let [only] = shards {
         let teller = Teller::new(only, style(), printer);
-        return pipeline::run(reading, vec![teller], progress, &has_failed, || {});
+        return pipeline::run(reading, threads, vec![teller], progress, &has_failed, || {});
     }
     let mut tellers = Vec::new();
     let mut told = Vec::new();
@@ -188,7 +199,7 @@ fn analyze<W: Write + Send>(
     }
     let stop = std::sync::atomic::AtomicBool::new(false);
     let has_to_stop = || opening.has_failed() || stop.load(std::sync::atomic::Ordering::Relaxed);
-    pipeline::run(reading, tellers, progress, &has_to_stop, || {
+    pipeline::run(reading, threads, tellers, progress, &has_to_stop, || {
         print_in_order(told, printer);
         stop.store(printer.has_failed(), std::sync::atomic::Ordering::Relaxed);
     })
@@ -199,10 +210,11 @@ fn summaries(arguments: &AnalyzeArguments, mut out: impl Write) -> Result<bool> 
     let progress = Progress::new();
     for (name, reading) in readings(arguments) {
         let mut found: Vec<Summary> = Vec::new();
-        found.resize_with(workers(arguments), Summary::default);
+        let threads = threads(arguments);
+        found.resize_with(threads.workers(), Summary::default);
         let outcome = {
             let workers = found.iter_mut().collect();
-            pipeline::run::<&mut Summary>(&reading, workers, &progress, &|| false, || {})
+            pipeline::run::<&mut Summary>(&reading, threads, workers, &progress, &|| false, || {})
         };
         if let Some(error) = &outcome.error {
             complete = false;

@@ -33,6 +33,9 @@ pub(super) fn print(report: &Report, with_names: bool, out: &mut impl Write) -> 
     if with_names {
         names(report, out)?;
     }
+    for bound in &report.bounds {
+        writeln!(out, "note: {bound}")?;
+    }
     Ok(())
 }
 
@@ -150,12 +153,8 @@ fn alerts(report: &Report, out: &mut impl Write) -> io::Result<()> {
         "LAWS",
     ]);
     for alert in &report.alerts {
-        let laws: Vec<&str> = alert
-            .residency
-            .iter()
-            .flat_map(|residency| &residency.laws)
-            .map(|law| &*law.id)
-            .collect();
+        let laws = &alert.first.profile.control.laws;
+        let laws: Vec<&str> = laws.iter().map(AsRef::as_ref).collect();
         table.row(vec![
             verdict(alert.verdict, alert.enforced),
             alert.rule.clone(),
@@ -175,7 +174,7 @@ fn alerts(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.calls.is_empty() {
+    if report.watched.calls.is_empty() {
         return Ok(());
     }
     heading("Calls", out)?;
@@ -183,7 +182,7 @@ fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
         "START", "CLIENT", "SERVICE", "OPERATOR", "CONTROL", "SECONDS>", "OUT>", "IN>", "FLOWS>",
         "VERDICT", "SURE",
     ]);
-    for record in &report.calls {
+    for record in &report.watched.calls {
         let call = &record.call;
         let control = record.control_country.map(|country| country.to_string());
         table.row(vec![
@@ -204,12 +203,12 @@ fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 fn findings(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.findings.is_empty() {
+    if report.watched.findings.is_empty() {
         return Ok(());
     }
     heading("Tracking links", out)?;
     let mut table = Table::new(&["CLIENT", "FINDING", "SEEN BY", "SEEN>", "FIRST"]);
-    for finding in &report.findings {
+    for finding in &report.watched.findings {
         table.row(vec![
             finding.client.to_string(),
             finding.signature(),

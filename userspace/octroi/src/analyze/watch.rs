@@ -8,22 +8,24 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use octroi_events::call::{Calls, Leg, ServiceOf};
-use octroi_events::finding::{Hit, Matter};
-use octroi_events::{CallRecord, Finding, Findings};
+use octroi_events::finding::{Activity, Hit, Matter};
+use octroi_events::{CallRecord, Event, Finding, Findings};
 use octroi_geo_db::Catalogue;
 use octroi_inspect::flow::{self, Flow};
 use octroi_inspect::name::{NameEvent, NameSource};
 use octroi_inspect::survey::Naming;
 use octroi_policy::service_behind;
+use serde::Serialize;
 
 use super::desk::Desk;
 use super::judged::{Answer, Ends};
-use super::report::timestamp;
+use super::report::{is_zero, timestamp};
+use super::room::Room;
 
-/// Names by client that one shard remembers; of more, the rest is not compared.
-const NAMES: usize = 16_384;
-/// Legs and signals that one shard remembers.
-const LEGS: usize = 8_192;
+/// Names by client that are remembered of one lane; of more, the rest is not compared.
+const NAMES: u32 = 4_096;
+/// Legs, and signals, that are remembered of one lane.
+const LEGS: u32 = 2_048;
 /// Packets from which a flow may be part of a call: twenty seconds at thirty a second.
 const MANY_PACKETS: u64 = 600;
 const UDP: u8 = 17;
@@ -35,18 +37,50 @@ struct Said {
     source: NameSource,
     destination: Option<IpAddr>,
     first_ns: u64,
+    last_ns: u64,
     times: u64,
 }
 
+impl Said {
+    /// Adds what was noted of the same name elsewhere.
+    fn merge(&mut self, other: &Self) {
+        self.times += other.times;
+        self.last_ns = self.last_ns.max(other.last_ns);
+        let order = |said: &Self| (said.first_ns, said.destination);
+        if order(other) < order(self) {
+            (self.first_ns, self.destination) = order(other);
+        }
+    }
+}
+
 /// What one shard noted.
-#[derive(Default)]
 pub(super) struct Noted {
+    /// Digests are of lane, client, name and source.
     by_digest: HashMap<u64, usize, RandomState>,
     said: Vec<Said>,
+    room_for_names: Room,
     signals: Vec<(IpAddr, ServiceOf, Box<str>, u64)>,
+    room_for_signals: Room,
     legs: Vec<Leg>,
+    room_for_legs: Room,
     hasher: RandomState,
     left_out: u64,
+}
+
+impl Default for Noted {
+    fn default() -> Self {
+        Self {
+            by_digest: HashMap::default(),
+            said: Vec::new(),
+            room_for_names: Room::new(NAMES),
+            signals: Vec::new(),
+            room_for_signals: Room::new(LEGS),
+            legs: Vec::new(),
+            room_for_legs: Room::new(LEGS),
+            hasher: RandomState::default(),
+            left_out: 0,
+        }
+    }
 }
 
 impl Noted {
@@ -56,10 +90,11 @@ impl Noted {
             let host = event.source == NameSource::Host;
             let destination = host.then(|| flow::outside(&event.key));
             let client = flow::inside(&event.key);
+            let lane = flow::lane_of_key(&event.key);
             self.note(
+                lane,
                 client,
-                &event.name,
-                event.source,
+                (&event.name, event.source),
                 destination,
                 event.time_ns,
             );
@@ -72,13 +107,14 @@ impl Noted {
             return;
         }
         let catalogue = desk.judge.atlas.catalogue();
+        let lane = flow.data.lane();
         if let Some(name) = &flow.data.name {
             if name.source != NameSource::Host {
                 let destination = Some(ends.destination);
                 self.note(
+                    lane,
                     ends.source,
-                    &name.name,
-                    name.source,
+                    (&name.name, name.source),
                     destination,
                     flow.first_ns,
                 );
@@ -87,7 +123,7 @@ impl Noted {
             if let Some((service, by)) = service
                 && let Some(service) = ServiceOf::of(service)
             {
-                if self.signals.len() < LEGS {
+                if self.room_for_signals.take(lane) {
                     self.signals
                         .push((ends.source, service, by.into(), flow.first_ns));
                 } else {
@@ -98,7 +134,7 @@ impl Noted {
         if flow.key.protocol != UDP || flow.outbound_packets + flow.reply_packets < MANY_PACKETS {
             return;
         }
-        if self.legs.len() >= LEGS {
+        if !self.room_for_legs.take(lane) {
             self.left_out += 1;
             return;
         }
@@ -126,40 +162,68 @@ impl Noted {
 
     fn note(
         &mut self,
+        lane: u8,
         client: IpAddr,
-        name: &str,
-        source: NameSource,
+        (name, source): (&str, NameSource),
         destination: Option<IpAddr>,
         time_ns: u64,
     ) {
-        let digest = self.hasher.hash_one((client, name, source));
-        if let Some(said) = self
-            .by_digest
-            .get(&digest)
-            .and_then(|&at| self.said.get_mut(at))
-        {
-            said.times += 1;
-            if (time_ns, destination) < (said.first_ns, said.destination) {
-                (said.first_ns, said.destination) = (time_ns, destination);
-            }
-        } else if self.said.len() < NAMES {
+        let digest = self.hasher.hash_one((lane, client, name, source));
+        let mut said = Said {
+            client,
+            name: Box::default(),
+            source,
+            destination,
+            first_ns: time_ns,
+            last_ns: time_ns,
+            times: 1,
+        };
+        let known = self.by_digest.get(&digest);
+        if let Some(known) = known.and_then(|&at| self.said.get_mut(at)) {
+            known.merge(&said);
+        } else if self.room_for_names.take(lane) {
+            said.name = name.into();
             self.by_digest.insert(digest, self.said.len());
-            self.said.push(Said {
-                client,
-                name: name.into(),
-                source,
-                destination,
-                first_ns: time_ns,
-                times: 1,
-            });
+            self.said.push(said);
         } else {
             self.left_out += 1;
         }
     }
 }
 
-/// What all shards noted together: calls, findings, and how much had no room.
-pub(super) fn told(shards: Vec<Noted>, desk: &Desk) -> (Vec<CallRecord>, Vec<Finding>, u64) {
+/// What was found beyond verdicts.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Watched {
+    /// Calls of people, in order of time.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) calls: Vec<CallRecord>,
+    /// Tracking links that were asked for or opened: the last word on each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) findings: Vec<Finding>,
+    /// The first word on each.
+    #[serde(skip)]
+    begun: Vec<Finding>,
+    /// Names and flows that were not looked at for calls and findings: there was no room.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub(super) unnoted: u64,
+}
+
+impl Watched {
+    /// All of it as events, in order of time: of each finding its first word and its last.
+    pub(super) fn events(&self) -> Vec<Event> {
+        let calls = self.calls.iter().cloned();
+        let findings = self.begun.iter().chain(&self.findings).cloned();
+        let mut events: Vec<_> = calls
+            .map(|call| (call.time, Event::Call(call)))
+            .chain(findings.map(|finding| (finding.time, Event::Finding(finding))))
+            .collect();
+        events.sort_by_key(|(time, _)| *time);
+        events.into_iter().map(|(_, event)| event).collect()
+    }
+}
+
+/// What all shards noted together.
+pub(super) fn told(shards: Vec<Noted>, desk: &Desk) -> Watched {
     let mut left_out = 0;
     let mut calls = Calls::default();
     let (mut said, mut signals, mut legs) = (Vec::new(), Vec::new(), Vec::new());
@@ -185,38 +249,54 @@ pub(super) fn told(shards: Vec<Noted>, desk: &Desk) -> (Vec<CallRecord>, Vec<Fin
         Some(record)
     });
     let records = records.collect();
-    (
-        records,
-        findings(said, desk, catalogue),
-        left_out + calls.dropped(),
-    )
+    let (begun, findings) = findings(said, desk, catalogue);
+    Watched {
+        calls: records,
+        findings,
+        begun,
+        unnoted: left_out + calls.dropped(),
+    }
 }
 
-/// The last word on every finding of the captures.
-fn findings(mut said: Vec<Said>, desk: &Desk, catalogue: &Catalogue) -> Vec<Finding> {
+/// The first and the last word on every finding of the captures. When hits between the first and
+/// the last came is not remembered: there is no word on them.
+fn findings(
+    mut said: Vec<Said>,
+    desk: &Desk,
+    catalogue: &Catalogue,
+) -> (Vec<Finding>, Vec<Finding>) {
     // Several shards may have noted the same: together they are what one would have noted.
     let what = |said: &Said| (said.client, said.name.clone(), said.source);
     said.sort_by_cached_key(|said| (what(said), said.first_ns, said.destination));
     said.dedup_by(|later, first| {
         let is_same = what(later) == what(first);
         if is_same {
-            first.times += later.times;
+            first.merge(later);
         }
         is_same
     });
-    said.sort_by(|a, b| {
-        let order = |said: &Said| (said.first_ns, said.client, said.source, said.destination);
-        order(a).cmp(&order(b)).then_with(|| a.name.cmp(&b.name))
+    let seen = said.into_iter().flat_map(|said| {
+        let again = (said.times > 1).then_some((said.last_ns, said.times - 1));
+        let times = std::iter::once((said.first_ns, 1)).chain(again);
+        let said = Arc::new(said);
+        times.map(move |(time_ns, times)| (time_ns, times, Arc::clone(&said)))
+    });
+    let mut seen: Vec<_> = seen.collect();
+    seen.sort_by(|(a_ns, _, a), (b_ns, _, b)| {
+        let order = |said: &Said| (said.client, said.source, said.destination);
+        let by_time = a_ns.cmp(b_ns).then_with(|| order(a).cmp(&order(b)));
+        by_time.then_with(|| a.name.cmp(&b.name))
     });
     let mut known: HashMap<Box<str>, Option<Matter>> = HashMap::new();
     let mut findings = Findings::default();
     let mut last = jiff::Timestamp::UNIX_EPOCH;
     let policy = &desk.judge.policy;
-    for said in said {
+    let mut told = Vec::new();
+    for (time_ns, times, said) in seen {
         let matter = known
             .entry(said.name.clone())
             .or_insert_with(|| Matter::of(catalogue, &said.name));
-        let (Some(matter), Some(time)) = (matter.clone(), timestamp(said.first_ns)) else {
+        let (Some(matter), Some(time)) = (matter.clone(), timestamp(time_ns)) else {
             continue;
         };
         last = last.max(time);
@@ -224,18 +304,21 @@ fn findings(mut said: Vec<Said>, desk: &Desk, catalogue: &Catalogue) -> Vec<Find
             0 => desk.zone,
             zone => zone,
         };
-        findings.hit(Hit {
+        told.extend(findings.hit(Hit {
             time,
-            times: said.times,
+            times,
             client: said.client,
             zone: (zone != 0).then(|| Arc::from(policy.zone_name(zone))),
-            name: said.name.into(),
+            name: said.name.clone().into(),
             seen_by: said.source.name().into(),
             destination: said.destination,
             matter,
-        });
+        }));
     }
-    findings.flush(last)
+    told.extend(findings.flush(last));
+    told.retain(|finding| finding.activity != Activity::Update);
+    told.into_iter()
+        .partition(|finding| finding.activity == Activity::Create)
 }
 
 #[cfg(test)]
@@ -295,23 +378,13 @@ mod tests {
             990 * SECOND_NS,
         ));
         for noted in [&mut one, &mut other] {
-            noted.note(
-                client,
-                "grabify.link",
-                NameSource::Query,
-                None,
-                5 * SECOND_NS,
-            );
-            noted.note(
-                client,
-                "www.service-public.fr",
-                NameSource::Query,
-                None,
-                SECOND_NS,
-            );
+            let asked = |name: &'static str| (name, NameSource::Query);
+            noted.note(0, client, asked("grabify.link"), None, 5 * SECOND_NS);
+            noted.note(1, client, asked("www.service-public.fr"), None, SECOND_NS);
         }
-        let (calls, findings, left_out) = told(vec![one, other], &desk());
-        assert_eq!(left_out, 0);
+        let watched = told(vec![one, other], &desk());
+        assert_eq!(watched.unnoted, 0);
+        let (calls, findings, begun) = (&watched.calls, &watched.findings, &watched.begun);
         assert_eq!(calls.len(), 1);
         assert_eq!((calls[0].call.seconds, calls[0].call.flows), (110, 2));
         assert_eq!(calls[0].time, calls[0].end);
@@ -328,17 +401,59 @@ mod tests {
             (2, "grabify")
         );
         assert_eq!(findings[0].zone.as_deref(), Some("internal"));
+        assert_eq!((begun.len(), begun[0].count), (1, 1));
+        assert_eq!(begun[0].id, findings[0].id);
+        let kinds: Vec<_> = watched.events().iter().map(Event::kind).collect();
+        let finding = octroi_events::EventKind::Finding;
+        assert_eq!(kinds, [finding, finding, octroi_events::EventKind::Call]);
+    }
+
+    #[test]
+    fn a_finding_lasts_from_its_first_hit_to_its_last() {
+        let client: IpAddr = "10.0.0.9".parse().unwrap();
+        let mut noted = Noted::default();
+        for at_s in [7_000, 100, 40] {
+            let asked = ("grabify.link", NameSource::Query);
+            noted.note(0, client, asked, None, at_s * SECOND_NS);
+        }
+        // More findings than are open at once: none is lost.
+        for number in 0..octroi_events::finding::OPEN {
+            let client = IpAddr::from([10, 1, number.to_be_bytes()[6], number.to_be_bytes()[7]]);
+            let said = ("iplogger.org", NameSource::Sni);
+            let lane = u8::try_from(number % 16).unwrap();
+            noted.note(lane, client, said, None, 50 * SECOND_NS);
+        }
+        let watched = told(vec![noted], &desk());
+        let of_client = |list: &[Finding]| -> Vec<Finding> {
+            let of_client = list.iter().filter(|finding| finding.client == client);
+            of_client.cloned().collect()
+        };
+        let (begun, ended) = (of_client(&watched.begun), of_client(&watched.findings));
+        let seconds = |finding: &Finding| (finding.first.as_second(), finding.last.as_second());
+        assert_eq!(begun.len(), ended.len());
+        assert_eq!(ended.iter().map(|finding| finding.count).sum::<u64>(), 3);
+        assert_eq!(seconds(&begun[0]), (40, 40));
+        assert_eq!(
+            ended.iter().map(seconds).map(|(_, last)| last).max(),
+            Some(7_000)
+        );
+        assert_eq!(watched.findings.len(), watched.begun.len());
+        assert!(watched.findings.len() > octroi_events::finding::OPEN);
     }
 
     #[test]
     fn what_a_shard_notes_is_bounded() {
         let mut noted = Noted::default();
         let client: IpAddr = "10.0.0.9".parse().unwrap();
-        for number in 0..NAMES + 3 {
-            noted.note(client, &number.to_string(), NameSource::Query, None, 1);
-        }
-        assert_eq!((noted.said.len(), noted.left_out), (NAMES, 3));
-        noted.note(client, "0", NameSource::Query, None, 1);
-        assert_eq!(noted.left_out, 3, "a name that is known needs no room");
+        let mut note = |lane: u8, name: u32| {
+            let name = name.to_string();
+            noted.note(lane, client, (&name, NameSource::Query), None, 1);
+            (noted.said.len(), noted.left_out)
+        };
+        let full = NAMES as usize;
+        let last = (0..NAMES + 3).map(|number| note(5, number)).last();
+        assert_eq!(last, Some((full, 3)));
+        assert_eq!(note(5, 0), (full, 3), "a name that is known needs no room");
+        assert_eq!(note(6, 0), (full + 1, 3), "another lane has room");
     }
 }

@@ -52,7 +52,7 @@ pub(super) fn flow_row(engine: &Engine, flow: &LiveFlow) -> FlowRow {
         reach: profile.control.reach,
         operator: profile.control.operator.clone(),
         service: profile.service.clone(),
-        asn: judge.asn_of(destination).map(|info| info.number),
+        asn: judge.asn_number_of(destination),
         outbound_bytes: state.outbound_bytes,
         outbound_packets: state.outbound_packets,
         reply_bytes: state.reply_bytes,

@@ -5,6 +5,7 @@
 mod memory;
 mod page;
 mod traffic;
+mod watched;
 
 use std::io::Write as _;
 use std::path::Path;
@@ -124,6 +125,48 @@ fn any_number_of_threads_says_the_same() {
     };
     for source in ["dns", "sni", "host"] {
         assert!(named(source) > 50, "{source}: {}", named(source));
+    }
+}
+
+/// Every bound is of a lane, or of what all threads see: which lanes a thread has changes nothing.
+#[test]
+fn any_number_of_threads_says_the_same_when_bounds_are_reached() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut numbers = traffic::Numbers(3);
+    let packets = (0..330_000).map(|number| {
+        let at = 1_700_000_000_000_000 + number * 20;
+        traffic::record(&(at, memory::hostile(&mut numbers)))
+    });
+    let capture: Vec<u8> = traffic::head()
+        .into_iter()
+        .chain(packets.flatten())
+        .collect();
+    let path = write(directory.path(), "bounds.pcap", &capture);
+    let with = |threads: &str| {
+        let mut arguments = vec!["--json", "--names", "--limit", "50", "--threads", threads];
+        arguments.push(&path);
+        printed(&arguments)
+    };
+    let one = with("1");
+    let report: Value = serde_json::from_str(&one).unwrap();
+    let bounds = report["bounds"].to_string() + &report["captures"][0]["notes"].to_string();
+    for bound in [
+        "alerts",
+        "destinations",
+        "names are not in their list",
+        "calls and tracking links",
+        "ended early",
+        "names may be missing",
+    ] {
+        assert!(bounds.contains(bound), "{bound}: {bounds}");
+    }
+    for threads in ["2", "3", "4"] {
+        let more = with(threads);
+        let differs = more
+            .lines()
+            .zip(one.lines())
+            .find(|(more, one)| more != one);
+        assert!(more == one, "{threads} threads: {differs:?}");
     }
 }
 

@@ -48,7 +48,7 @@ fn resident(megabytes: usize, threads: &str) -> u64 {
     highest
 }
 
-fn hostile(numbers: &mut Numbers) -> Vec<u8> {
+pub(crate) fn hostile(numbers: &mut Numbers) -> Vec<u8> {
     let client = [10, numbers.byte(256), numbers.byte(256), numbers.byte(256)];
     let server = [
         20 + numbers.byte(150),

@@ -21,11 +21,12 @@ impl Namer {
         if !self.dns(sample, sample.payload, protocol, out) {
             return None;
         }
-        let flow = (sample.key, sample.first_ns);
-        if let Some(seen_ns) = self.dns_told.get_mut(&flow) {
-            *seen_ns = self.now_ns;
+        let (flow, now_ns) = ((sample.key, sample.first_ns), self.now_ns);
+        let told = &mut self.lane().dns_told;
+        if let Some(seen_ns) = told.get_mut(&flow) {
+            *seen_ns = now_ns;
         } else {
-            self.dns_told.insert(&sample.key.inside, flow, self.now_ns);
+            told.insert(&sample.key.inside, flow, now_ns);
             self.tell_nameless(sample, protocol, out);
         }
         Some(Heard::Settled)
@@ -52,12 +53,14 @@ impl Namer {
             message.id,
             self.hasher.hash_one((&asked.name, asked.kind)),
         );
-        let answers_query = message.is_response && self.queries.contains(&query);
+        let answers_query = message.is_response && self.lane().queries.contains(&query);
         if !message.is_response {
-            if let Some(seen_ns) = self.queries.get_mut(&query) {
-                *seen_ns = self.now_ns;
+            let now_ns = self.now_ns;
+            let queries = &mut self.lane().queries;
+            if let Some(seen_ns) = queries.get_mut(&query) {
+                *seen_ns = now_ns;
             } else {
-                self.queries.insert(&sample.key.inside, query, self.now_ns);
+                queries.insert(&sample.key.inside, query, now_ns);
             }
         }
         if !answers_query {

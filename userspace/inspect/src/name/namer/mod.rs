@@ -15,7 +15,10 @@ use self::tell::Told;
 use super::fair::Fair;
 use super::memo::{Memos, Said};
 use super::service::Services;
-use super::{AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample};
+use super::start::{self, Start};
+use super::{
+    AppProtocol, Binding, Bindings, Heard, NameEvent, NamerLimits, NamerStats, Sample, dtls, quic,
+};
 use crate::flow;
 use crate::packet::{protocol, tcp_flag};
 
@@ -34,14 +37,61 @@ pub struct Namer {
     limits: NamerLimits,
     stats: NamerStats,
     now_ns: u64,
-    memos: Memos,
+    /// At least one; with several, flows that are bounded apart.
+    lanes: Vec<Lane>,
+    /// The lane of the sample that is read.
+    at: usize,
+    /// What else is of interest in the flow that was read last.
+    rest: Rest,
     bindings: Bindings,
     services: Services,
+    hasher: RandomState,
+}
+
+/// What is kept of the flows of one lane.
+struct Lane {
+    memos: Memos,
+    /// Bytes that its memos may hold.
+    total_bytes: usize,
     /// Queries, and when they were seen.
     queries: Fair<Query, u64>,
     /// Flows of DNS over UDP that were told to be nameless, and when they were seen last.
     dns_told: Fair<(FlowKey, u64), u64>,
-    hasher: RandomState,
+}
+
+impl Lane {
+    fn new(limits: &NamerLimits) -> Self {
+        Self {
+            memos: Memos::new(limits.flows),
+            total_bytes: limits.total_bytes,
+            queries: Fair::of_things(limits.queries),
+            dns_told: Fair::of_things(limits.queries),
+        }
+    }
+}
+
+/// What may still come in a flow, as far as its name is concerned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Rest {
+    /// Anything.
+    All,
+    /// Only payloads for which [`may_begin`] holds, and those that repeat what was read: others tell
+    /// nothing more.
+    Beginnings {
+        /// TCP: the sequence number behind what was read of the client's stream.
+        read_to: Option<u32>,
+    },
+}
+
+/// Whether a payload may be the start of something that holds a name, wherever it stands in its flow.
+/// Not for ports of DNS.
+#[must_use]
+pub fn may_begin(transport: u8, payload: &[u8]) -> bool {
+    match transport {
+        protocol::TCP => start::of(payload, false) != Start::Not,
+        protocol::UDP => quic::may_be(payload) || dtls::is_record(payload),
+        _ => false,
+    }
 }
 
 impl Namer {
@@ -52,13 +102,50 @@ impl Namer {
             limits,
             stats: NamerStats::default(),
             now_ns: 0,
-            memos: Memos::new(limits.flows),
+            lanes: vec![Lane::new(&limits)],
+            at: 0,
+            rest: Rest::All,
             bindings: Bindings::new(limits.bindings, limits.binding_bytes),
             services: Services::new(limits.services, limits.service_bytes),
-            queries: Fair::of_things(limits.queries),
-            dns_told: Fair::of_things(limits.queries),
             hasher: RandomState::default(),
         }
+    }
+
+    /// Adds a lane: what is kept of its flows (memos, queries, held bytes) does not depend on those
+    /// of other lanes. The first lane is there from the start.
+    pub fn add_lane(&mut self, limits: &NamerLimits) {
+        self.lanes.push(Lane::new(limits));
+    }
+
+    /// As [`Self::observe`], of a flow of this lane; of the last lane when there are fewer. Tells what
+    /// else is of interest in the flow.
+    pub fn observe_in(&mut self, lane: u8, sample: &Sample<'_>, out: &mut Vec<NameEvent>) -> Rest {
+        self.at = usize::from(lane).min(self.lanes.len() - 1);
+        self.rest = Rest::All;
+        self.observe(sample, out);
+        self.at = 0;
+        self.rest
+    }
+
+    /// Flows of a lane that were forgotten to make room.
+    #[must_use]
+    pub fn flows_evicted_in(&self, lane: u8) -> u64 {
+        let lane = self.lanes.get(usize::from(lane));
+        lane.map_or(0, |lane| lane.memos.evicted())
+    }
+
+    /// Streams that were given up because they, or all together, would have held too much.
+    #[must_use]
+    pub fn streams_given_up(&self) -> u64 {
+        self.stats.streams_too_long + self.stats.memory_refused
+    }
+
+    fn lane(&mut self) -> &mut Lane {
+        &mut self.lanes[self.at]
+    }
+
+    fn memos(&mut self) -> &mut Memos {
+        &mut self.lane().memos
     }
 
     /// Reads a payload and pushes the names it brings. The same name is told once for a flow;
@@ -97,30 +184,36 @@ impl Namer {
     pub fn expire(&mut self, now_ns: u64) {
         self.now_ns = self.now_ns.max(now_ns);
         let idle_ns = self.now_ns.saturating_sub(self.limits.idle_ns);
-        self.memos.expire(idle_ns);
+        let asked_ns = self.now_ns.saturating_sub(QUERY_NS);
+        for lane in &mut self.lanes {
+            lane.memos.expire(idle_ns);
+            lane.queries.retain(|_, seen_ns| *seen_ns >= asked_ns);
+            lane.dns_told.retain(|_, seen_ns| *seen_ns >= idle_ns);
+        }
         self.bindings.expire(self.now_ns);
         self.services.expire(self.now_ns);
-        let asked_ns = self.now_ns.saturating_sub(QUERY_NS);
-        self.queries.retain(|_, seen_ns| *seen_ns >= asked_ns);
-        self.dns_told.retain(|_, seen_ns| *seen_ns >= idle_ns);
     }
 
     /// Counters, and what is held now.
     #[must_use]
     pub fn stats(&self) -> NamerStats {
         NamerStats {
-            incomplete: self.memos.incomplete,
-            flows_evicted: self.memos.evicted(),
+            incomplete: self.sum(|lane| lane.memos.incomplete),
+            flows_evicted: self.sum(|lane| lane.memos.evicted()),
             bindings_evicted: self.bindings.evicted(),
             names_forgotten: self.bindings.names_forgotten(),
-            queries_evicted: self.queries.evicted,
+            queries_evicted: self.sum(|lane| lane.queries.evicted),
             services_evicted: self.services.evicted(),
-            flows: self.memos.len() as u64,
+            flows: self.sum(|lane| lane.memos.len() as u64),
             bindings: self.bindings.len() as u64,
-            held_bytes: self.memos.held as u64,
+            held_bytes: self.sum(|lane| lane.memos.held as u64),
             name_bytes: (self.bindings.bytes() + self.services.bytes()) as u64,
             ..self.stats
         }
+    }
+
+    fn sum(&self, of: impl Fn(&Lane) -> u64) -> u64 {
+        self.lanes.iter().map(of).sum()
     }
 
     /// The name under which a client knows a destination by DNS, when there is exactly one.
@@ -168,11 +261,11 @@ impl Namer {
             && sample.outbound
             && sample.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK) == tcp_flag::SYN
         {
-            let (mut memo, _) = self.memos.take(&sample.key, sample.first_ns);
+            let (mut memo, _) = self.memos().take(&sample.key, sample.first_ns);
             memo.last_ns = sample.time_ns;
             memo.first_byte.note(sample.sequence.wrapping_add(1));
             let is_settled = memo.said != Said::Nothing;
-            self.memos.put(sample.key, memo);
+            self.memos().put(sample.key, memo);
             if is_settled {
                 return Heard::Settled;
             }
@@ -181,8 +274,8 @@ impl Namer {
     }
 
     fn flow(&mut self, sample: &Sample<'_>, out: &mut Vec<NameEvent>) -> Heard {
-        let (mut memo, _) = self.memos.take(&sample.key, sample.first_ns);
-        if let Some((key, first_ns, protocol)) = self.memos.lost.take() {
+        let (mut memo, _) = self.memos().take(&sample.key, sample.first_ns);
+        if let Some((key, first_ns, protocol)) = self.memos().lost.take() {
             // Whoever waits for its name is told that none will come.
             let lost = Sample {
                 key,
@@ -211,7 +304,7 @@ impl Namer {
                 Heard::Settled
             }
         };
-        if !self.room(&sample.key, memo.held()) {
+        if !self.has_room(&sample.key, memo.held()) {
             memo.let_go();
             self.stats.memory_refused += 1;
             if sample.outbound {
@@ -219,16 +312,22 @@ impl Namer {
                 heard = Heard::Settled;
             }
         }
-        self.memos.put(sample.key, memo);
+        if memo.is_quiet(sample.key.protocol) {
+            self.rest = Rest::Beginnings {
+                read_to: memo.read_to,
+            };
+        }
+        self.memos().put(sample.key, memo);
         heard
     }
 
     /// Whether a flow may hold so many bytes: the memory of all, and that of its client, is bounded.
-    fn room(&self, key: &FlowKey, bytes: usize) -> bool {
-        let all = self.memos.held.saturating_add(bytes);
+    fn has_room(&self, key: &FlowKey, bytes: usize) -> bool {
+        let lane = &self.lanes[self.at];
+        let memos = &lane.memos;
         bytes == 0
-            || all <= self.limits.total_bytes
-                && self.memos.held_by(&key.inside) + bytes <= self.limits.client_bytes
+            || memos.held.saturating_add(bytes) <= lane.total_bytes
+                && memos.held_by(&key.inside) + bytes <= self.limits.client_bytes
     }
 }
 

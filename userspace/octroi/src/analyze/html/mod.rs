@@ -379,6 +379,9 @@ fn method(report: &Report, out: &mut impl Write) -> io::Result<()> {
         row("Filter", filter);
     }
     table.write(out)?;
+    for bound in &report.bounds {
+        paragraph(&format!("Not everything had room: {bound}."), out)?;
+    }
     paragraph(
         "Each flow was judged by the same evaluator that stands behind the gate. Hosting is where \
          the destination stands, control is the country whose law reaches its operator; neither \

@@ -10,7 +10,7 @@ use crate::analyze::report::Report;
 
 /// Calls of people.
 pub(super) fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.calls.is_empty() {
+    if report.watched.calls.is_empty() {
         return Ok(());
     }
     heading("Calls", out)?;
@@ -34,7 +34,7 @@ pub(super) fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
             "Taken for one because of",
         ],
     );
-    for record in &report.calls {
+    for record in &report.watched.calls {
         let call = &record.call;
         let control = record.control_country.map(|code| code.to_string());
         let evidence: Vec<_> = { call.evidence.iter() }
@@ -62,7 +62,7 @@ pub(super) fn calls(report: &Report, out: &mut impl Write) -> io::Result<()> {
 
 /// Tracking links, with the evidence.
 pub(super) fn findings(report: &Report, out: &mut impl Write) -> io::Result<()> {
-    if report.findings.is_empty() {
+    if report.watched.findings.is_empty() {
         return Ok(());
     }
     heading("Tracking links", out)?;
@@ -76,7 +76,7 @@ pub(super) fn findings(report: &Report, out: &mut impl Write) -> io::Result<()> 
             "Family", "Names", "Client", "Zone", "Seen by", "First", "Last", "Hits>", "Evidence",
         ],
     );
-    for finding in &report.findings {
+    for finding in &report.watched.findings {
         table.row(vec![
             Cell::text(finding.matter.family()),
             Cell::code(&finding.names.join(", ")),
