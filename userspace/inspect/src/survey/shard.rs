@@ -319,7 +319,7 @@ fn sample<'a>(
             .data
             .name
             .as_deref()
-            .is_some_and(|name| crate::name::may_be_tor(&name.name));
+            .is_some_and(|name| name::may_be_tor(&name.name));
     if is_named && !is_asked {
         flow.data.samples = [SAMPLES_PER_DIRECTION; 2];
     }
