@@ -331,10 +331,8 @@ fn sample<'a>(
         }
     } else {
         *taken += 1;
-        let is_quiet = time_ns < flow.data.quiet_until_ns
-            && !is_dns
-            && !is_syn
-            && !(outbound && repeats(parsed, flow.data.read_to));
+        let repeats = outbound && repeats(parsed, flow.data.read_to);
+        let is_quiet = time_ns < flow.data.quiet_until_ns && !is_dns && !is_syn && !repeats;
         if is_quiet && !name::may_begin(parsed.protocol, parsed.payload) {
             return None;
         }

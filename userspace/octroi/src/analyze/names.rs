@@ -65,11 +65,11 @@ impl Names {
         if event.source == NameSource::Nameless {
             return;
         }
-        let lane = flow::lane_of_key(&event.key);
-        let key = (lane, event.name.clone(), event.source, inside_tunnel);
+        let part = flow::lane_of_key(&event.key);
+        let key = (part, event.name.clone(), event.source, inside_tunnel);
         let line = match self.lines.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(_) if !self.room.take(lane) => {
+            Entry::Vacant(_) if !self.room.take(part) => {
                 self.left_out += 1;
                 return;
             }

@@ -274,7 +274,7 @@ impl Report {
     }
 
     /// Counts a flow that a SOC should see; its line is made for the first of its kind only.
-    pub(super) fn alert(&mut self, key: AlertKey, bytes: u64, line: impl FnOnce() -> FlowLine) {
+    pub(super) fn alert(&mut self, key: AlertKey, bytes: u64, make: impl FnOnce() -> FlowLine) {
         let lane = key.lane;
         let alert = match self.tables.alerts.entry(key) {
             Entry::Occupied(known) => known.into_mut(),
@@ -283,7 +283,7 @@ impl Report {
                 return;
             }
             Entry::Vacant(place) => {
-                let first = line();
+                let first = make();
                 place.insert(AlertLine {
                     verdict: first.verdict,
                     enforced: first.enforced,

@@ -86,12 +86,12 @@ fn report(
     let threads = threads(arguments);
     let opening = Arc::new(Opening::default());
     std::thread::scope(|scope| {
-        if !threads.is_one() {
+        if threads.is_one() {
+            opening.open(arguments);
+        } else {
             // The atlas is opened while the first packets are read.
             let opening = Arc::clone(&opening);
             scope.spawn(move || opening.open_ahead(arguments));
-        } else {
-            opening.open(arguments);
         }
         let filter = Arc::new(filter);
         let new = || {
