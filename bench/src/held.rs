@@ -66,7 +66,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
     let before = Held::read(&daemon)?;
     let (crowded, lists) = while_listed(&daemon, || handshakes(&lab, effort))?;
     let after = Held::read(&daemon)?;
-    daemon.stop()?;
+    drop(daemon);
     Ok(vec![
         Row::new(
             HANDSHAKES,

@@ -149,17 +149,21 @@ impl Namer {
         let mut stream = Box::new(Stream::new(kind, sample.sequence));
         if let Side::Waiting(segments) = side {
             for (sequence, bytes) in segments {
-                let offset = sequence.wrapping_sub(stream.start) as usize;
-                let inserted = stream
-                    .bytes
-                    .insert(offset, &bytes, self.limits.stream_bytes);
-                match inserted {
-                    Ok(()) => {}
-                    // It lies before this stretch, which may turn out to be no start.
-                    Err(Refused::TooLong) => stream.earlier.push((sequence, bytes)),
-                    Err(Refused::Contradicts) => {
-                        return self.contradicted(&stream, sample, memo);
-                    }
+                // What lies before the start may reach beyond it.
+                let is_earlier = is_before(sequence, stream.start);
+                let (offset, reach) = if is_earlier {
+                    let ahead = stream.start.wrapping_sub(sequence) as usize;
+                    (0, bytes.get(ahead..).unwrap_or(&[]))
+                } else {
+                    (sequence.wrapping_sub(stream.start) as usize, &bytes[..])
+                };
+                let inserted = stream.bytes.insert(offset, reach, self.limits.stream_bytes);
+                if inserted == Err(Refused::Contradicts) {
+                    return self.contradicted(&stream, sample, memo);
+                }
+                // This stretch may turn out to be no start.
+                if is_earlier || inserted == Err(Refused::TooLong) {
+                    stream.earlier.push((sequence, bytes));
                 }
             }
         }
