@@ -119,6 +119,19 @@ pub(super) enum Side {
 }
 
 impl Side {
+    /// The sequence numbers behind the pieces that are held.
+    pub(super) fn ends(&self) -> Vec<u32> {
+        match self {
+            Self::Waiting(segments) => { segments.iter() }
+                .map(|(sequence, bytes)| {
+                    sequence.wrapping_add(u32::try_from(bytes.len()).unwrap_or(0))
+                })
+                .collect(),
+            Self::Reading(stream) => vec![stream.end_of_all()],
+            Self::Fresh | Self::Middle | Self::Done => Vec::new(),
+        }
+    }
+
     pub(super) fn held(&self) -> usize {
         match self {
             Self::Waiting(segments) => held(segments),
@@ -212,14 +225,24 @@ impl Memo {
 
     /// The client's stream was read as far as a sequence number.
     pub(super) fn read(&mut self, sample: &Sample<'_>, end: u32) {
+        if sample.outbound {
+            self.passed(end);
+        }
+    }
+
+    /// The client's bytes before `end` are not read any more: copies of them may be others.
+    fn passed(&mut self, end: u32) {
         let is_farther = |known: u32| end.wrapping_sub(known) < u32::MAX / 2;
-        if sample.outbound && self.read_to.is_none_or(is_farther) {
+        if self.read_to.is_none_or(is_farther) {
             self.read_to = Some(end);
         }
     }
 
     /// Lets go of all bytes held.
     pub(super) fn let_go(&mut self) {
+        for end in self.sides[1].ends() {
+            self.passed(end);
+        }
         for side in &mut self.sides {
             if side.held() > 0 {
                 *side = Side::Middle;

@@ -132,9 +132,16 @@ impl Namer {
                     return Side::Middle;
                 }
                 let is_waiting = matches!(side, Side::Fresh | Side::Waiting(_));
+                let ends = side.ends();
                 let side = hold(side, sample);
-                let is_missed = is_waiting && matches!(side, Side::Middle);
-                self.stats.starts_missed += u64::from(is_missed);
+                if is_waiting && matches!(side, Side::Middle) {
+                    self.stats.starts_missed += 1;
+                    // What was held cannot be compared any more: a start that comes now and reaches
+                    // into it may be another one than the server read.
+                    for end in ends.into_iter().chain([end_of(sample)]) {
+                        memo.read(sample, end);
+                    }
+                }
                 return side;
             }
         };
