@@ -116,7 +116,7 @@ struct Held {
 
 impl Held {
     fn read(daemon: &Daemon) -> Result<Self> {
-        let status = daemon.ask_json(&["status"])?;
+        let status = daemon.status()?;
         let of = |name: &str| {
             let holds = status["holds"].as_array();
             let hold = holds.and_then(|holds| holds.iter().find(|hold| hold["name"] == name));
@@ -221,7 +221,7 @@ fn fill(lab: &Lab, daemon: &Daemon, effort: Effort) -> Result<u64> {
     let sender = Sender::start(&namespaces.lan, "uplink", Arc::new(frames))?;
     let mut known = 0;
     wait_until("the daemon knows the flows", SOON, || {
-        known = daemon.ask_json(&["status"])?["flows"].as_u64().unwrap_or(0);
+        known = daemon.status()?["flows"].as_u64().unwrap_or(0);
         Ok(known >= count * 9 / 10 && sender.sent() >= count)
     })?;
     sender.finish()?;

@@ -226,6 +226,18 @@ impl Daemon {
         })
     }
 
+    /// What the daemon says of itself, whether it is well (exit code 0) or not (2).
+    ///
+    /// # Errors
+    /// It does not answer, or prints no JSON.
+    pub fn status(&self) -> Result<Value> {
+        let output = self.try_ask(&["status", "--json"])?;
+        serde_json::from_slice(&output.stdout).map_err(|error| LabError::Data {
+            file: "octroi status --json".to_owned(),
+            problem: format!("{error}; {}", String::from_utf8_lossy(&output.stderr)),
+        })
+    }
+
     /// Asks the daemon to read its policy again (SIGHUP).
     ///
     /// # Errors
