@@ -56,8 +56,9 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
     progress("held: names awaited");
     apply(&strict)?;
     let awaited = handshakes(&lab, effort)?;
-    let queries_awaited = queries(&lab, effort)?;
     let quiet = Held::read(&daemon)?;
+    let queries_awaited = queries(&lab, effort)?;
+    let asked = Held::read(&daemon)?;
     progress("held: filling the flow table");
     apply(&observe)?;
     let flows = fill(&lab, &daemon, effort)?;
@@ -103,7 +104,11 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
             "{WINDOW} on their way; the lab's resolver is the limit"
         )),
         Row::new(QUERIES, "names awaited", queries_awaited, "answers/s")
-            .times(queries_awaited / queries_observed, "of those observed"),
+            .times(queries_awaited / queries_observed, "of those observed")
+            .note(format!(
+                "the latest decision of all so far after {} us",
+                asked.slowest_us
+            )),
     ])
 }
 

@@ -316,6 +316,18 @@ impl Atlas {
         self.stored_join
     }
 
+    /// Makes now what look-ups would make when it is worth it: indexes, and the evidence read. For
+    /// who must answer every question at once; takes about a tenth of a second.
+    ///
+    /// # Errors
+    /// See [`Self::layers`].
+    pub fn prepare(&self) -> Result<(), AtlasError> {
+        self.v4.front.get_or_init(|| Front::new(&self.v4.classes));
+        self.v4.index.get_or_init(|| Index::new(&self.v4.classes));
+        self.v6.index.get_or_init(|| Index::new(&self.v6.classes));
+        self.layers().map(|_| ())
+    }
+
     /// What the sources say, each for itself. Read when first asked for.
     ///
     /// # Errors

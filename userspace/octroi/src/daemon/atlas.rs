@@ -60,7 +60,12 @@ impl AtlasState {
 /// Opens the atlas that the configuration names, with the laws of a day. A file that this gateway builds itself and has not
 /// built yet is no error: the atlas inside the binary holds until then.
 pub(super) fn open(config: &AtlasConfig, day: Date) -> Result<(Arc<Atlas>, Opened)> {
-    let embedded = || anyhow::Ok((judge::open_atlas(None, day)?, Opened::default()));
+    let embedded = || {
+        let atlas = judge::open_atlas(None, day)?;
+        // Decisions must not wait for what would be made at the first look-ups.
+        atlas.prepare()?;
+        anyhow::Ok((atlas, Opened::default()))
+    };
     let Some(path) = &config.file else {
         return embedded();
     };
@@ -74,6 +79,9 @@ pub(super) fn open(config: &AtlasConfig, day: Date) -> Result<(Arc<Atlas>, Opene
     let key = config.public_key.as_deref();
     let key = key.map(signature::read_key).transpose()?;
     let (atlas, opened) = geo_db::open_signed(path, key.as_ref(), day)
+        .with_context(|| format!("cannot use the atlas {}", path.display()))?;
+    atlas
+        .prepare()
         .with_context(|| format!("cannot use the atlas {}", path.display()))?;
     let opened = Opened {
         file: Some(path.display().to_string()),

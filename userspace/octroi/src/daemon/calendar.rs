@@ -27,6 +27,7 @@ struct Page {
 impl Page {
     fn of(old: &Atlas, text: &str, file: &str, day: Date) -> Result<Self> {
         let atlas = judge::atlas_at(old, day)?;
+        atlas.prepare()?;
         let policy = Policy::parse(text, file, atlas.catalogue())?;
         let tables = policy.compile(atlas.as_ref(), day)?;
         let same = old.classes_v4() == atlas.classes_v4() && old.classes_v6() == atlas.classes_v6();

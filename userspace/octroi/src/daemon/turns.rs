@@ -12,9 +12,9 @@ use super::registry::LiveFlow;
 
 /// Places of the flow registry looked at in one turn: a row of the list of flows takes a few
 /// microseconds to make.
-const LOOKED_AT: usize = 512;
+const LOOKED_AT: usize = 64;
 /// Places worked on in one turn, of the registry or of the kernel's tables.
-const WORKED_ON: usize = 2_048;
+const WORKED_ON: usize = 256;
 
 impl Gate {
     /// Shows every live flow. Flows that begin or end meanwhile may be missed; none is shown twice.
