@@ -83,7 +83,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
         )
         .budget(Budget::AtMost(observed.mul_add(1e3, 2.0)))
         .note(format!(
-            "{} frames held, {} decisions later than 2 ms, the latest after {} us",
+            "{} frames held, {} decisions late, the latest after {} us",
             quiet.frames, quiet.late, quiet.slowest_us
         )),
         Row::new(
@@ -94,7 +94,7 @@ pub fn run(effort: Effort) -> Result<Vec<Row>> {
         )
         .budget(Budget::AtMost(observed.mul_add(1e3, 2.0)))
         .note(format!(
-            "{flows} flows, listed {lists} times; {} of {} decisions later than 2 ms, the latest \
+            "{flows} flows, listed {lists} times; {} of {} decisions late, the latest \
              after {} us",
             after.late - before.late,
             after.frames - before.frames,
