@@ -2,6 +2,7 @@
 //! whole of it in a real pseudo-terminal.
 
 mod behaviour;
+mod calls_and_findings;
 mod screens;
 mod support;
 mod terminal;

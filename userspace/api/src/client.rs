@@ -9,13 +9,13 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::time::timeout;
 
 use crate::frame::{self, FrameError};
+use crate::refusal::{ApiError, ErrorCode};
 use crate::rows::{AlertsPage, FlowDetail, FlowsPage, JurisdictionsPage, PastFlow};
 use crate::status::{PolicyCheck, PolicyView, StatusReport};
 use crate::watch::Watch;
 use crate::watched::{CallsPage, FindingsPage};
 use crate::wire::{
-    ApiError, ErrorCode, ExplainRequest, Explained, HelloReply, PROTOCOL, Request, Response, Sort,
-    WatchRequest,
+    ExplainRequest, Explained, HelloReply, PROTOCOL, Request, Response, Sort, WatchRequest,
 };
 
 /// Where the daemon listens unless told otherwise.

@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 use crate::frame::{self, FrameError};
 use crate::peer::Peer;
+use crate::refusal::{ApiError, ErrorCode};
 use crate::server::{Handler, ServerOptions};
-use crate::wire::{ApiError, ErrorCode, PROTOCOL, Request, Response, Role, Update};
+use crate::wire::{PROTOCOL, Request, Response, Role, Update};
 
 /// Requests that wait here while one is answered; more stay in the socket.
 const WAITING_REQUESTS: usize = 4;

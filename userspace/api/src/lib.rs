@@ -1,8 +1,8 @@
 //! octroi-api: what the daemon and its clients say to each other.
 //!
-//! Owns: the wire types ([`wire`], [`rows`], [`watched`], [`status`]), their framing ([`frame`]), the client
-//! ([`client`]) and server ([`server`]) ends of the Unix socket, and the filter language
-//! ([`filter`]) that the daemon, the command line and the dashboard share.
+//! Owns: the wire types ([`wire`], [`refusal`], [`rows`], [`watched`], [`status`]), their framing
+//! ([`frame`]), the client ([`client`]) and server ([`server`]) ends of the Unix socket, and the
+//! filter language ([`filter`]) that the daemon, the command line and the dashboard share.
 //! Depends on `octroi-events` for the words of a decision. Refuses to know the kernel, the daemon's
 //! state and the terminal: a request is a value, a handler answers it.
 
@@ -11,6 +11,7 @@ mod connection;
 pub mod filter;
 pub mod frame;
 pub mod peer;
+pub mod refusal;
 pub mod rows;
 pub mod server;
 pub mod status;
@@ -22,6 +23,7 @@ pub use client::{Client, ClientError, ClientOptions, DEFAULT_SOCKET};
 pub use filter::{Filter, FilterError};
 pub use frame::{FrameError, MAX_FRAME_BYTES};
 pub use peer::Peer;
+pub use refusal::{ApiError, ErrorCode};
 pub use rows::{
     AlertRow, AlertsPage, FlowDetail, FlowRow, FlowsPage, JurisdictionRow, JurisdictionsPage,
     PastFlow, VerdictCounts,
@@ -34,9 +36,8 @@ pub use status::{
 pub use watch::{Watch, WatchEvent, Watcher, retry_delay};
 pub use watched::{CallRow, CallsPage, FindingRow, FindingsPage};
 pub use wire::{
-    ApiError, ErrorCode, ExplainRequest, Explained, HelloReply, MAX_ALERT_ROWS, MAX_FLOW_ROWS,
-    MAX_WATCHED_ROWS, MIN_INTERVAL_MS, PROTOCOL, Request, Response, Role, Sort, SortKey, Topic,
-    Update, WatchRequest,
+    ExplainRequest, Explained, HelloReply, MAX_ALERT_ROWS, MAX_FLOW_ROWS, MAX_WATCHED_ROWS,
+    MIN_INTERVAL_MS, PROTOCOL, Request, Response, Role, Sort, SortKey, Topic, Update, WatchRequest,
 };
 
 pub use octroi_events as events;

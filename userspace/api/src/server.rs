@@ -14,7 +14,8 @@ use tokio::time::timeout;
 
 use crate::connection::{self, Admission};
 use crate::peer::Peer;
-use crate::wire::{ApiError, HelloReply, Request, Response, Update, WatchRequest};
+use crate::refusal::ApiError;
+use crate::wire::{HelloReply, Request, Response, Update, WatchRequest};
 
 /// How to serve.
 #[derive(Clone, Debug)]

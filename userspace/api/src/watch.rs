@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 
 use crate::client::{Client, ClientError, ClientOptions, broken};
 use crate::frame;
-use crate::wire::{ApiError, HelloReply, Request, Response, Update, WatchRequest};
+use crate::refusal::ApiError;
+use crate::wire::{HelloReply, Request, Response, Update, WatchRequest};
 
 /// Updates that wait here for a client that is busy drawing; more stay in the socket.
 const WAITING_UPDATES: usize = 2;

@@ -33,7 +33,7 @@ pub use field::{Field, Kind, Record, Value};
 pub use literal::Literal;
 pub use rows::At;
 
-use crate::wire::{ApiError, ErrorCode};
+use crate::refusal::{ApiError, ErrorCode};
 
 /// Longest filter, bytes.
 pub const MAX_FILTER_BYTES: usize = 4_096;
