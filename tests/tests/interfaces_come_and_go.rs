@@ -106,7 +106,7 @@ fn one_interface_comes_and_goes_while_another_carries_on() {
         conversation.join().unwrap().unwrap();
     });
     let count = probe.stop().unwrap();
-    assert!(count.sent >= 3 && count.answered == 0, "{count:?}");
+    assert!(count.sent >= 1 && count.answered == 0, "{count:?}");
     wait_until("all is told", SOON, || {
         Ok(notices(&daemon, "interface_lost") == ROUNDS
             && notices(&daemon, "interface_attached") == ROUNDS)
